@@ -1,0 +1,55 @@
+# make run: set everything up and start it. make test: set everything up and test it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONUNBUFFERED := 1
+
+.PHONY: run test lint fix bench install install-dev quickstart
+
+run: quickstart
+	@PORT=$${PORT:-8000} exec honcho start
+
+# The system tests start servers and workers of their own, so they run one after the other.
+test: lint
+	pytest -n 2 --dist loadfile --ignore tests/system
+	pytest tests/system
+
+lint: install-dev  ## what CI refuses
+	ruff check .
+	ruff format --check .
+	djade --target-version 5.2 --check $$(git ls-files 'templates/*.html')
+	lint-imports
+	python manage.py makemigrations --check --dry-run
+	mypy .
+	@if command -v node >/dev/null; then for file in $$(git ls-files 'studies/static/studies/*.js' | grep -v /vendor/); \
+	  do node --check $$file || exit 1; done; else echo "node is not installed: scripts are not checked"; fi
+
+fix: install-dev
+	ruff check --fix .
+	ruff format .
+	djade --target-version 5.2 $$(git ls-files 'templates/*.html')
+
+bench: install-dev  ## trials per minute beside an arm that works like the reference tool
+	python -m studies.engine.bench
+
+quickstart: install
+	@python manage.py quickstart
+
+install: $(VENV)/.installed
+
+install-dev: $(VENV)/.installed-dev
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch first and by itself: the other packages then keep the build that is there.
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet $$(grep -o '^torch==[^ ]*' requirements.txt)
+	$(BIN)/pip install --quiet -r requirements.txt
+	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml $(VENV)/.installed
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'  # the first that knows --group
+	$(BIN)/pip install --quiet --group dev
+	touch $@
