@@ -1,0 +1,149 @@
+"""Exact removal of a direction on the output side of a matrix, and the same baked into it.
+
+With W (d_out × d_in), z = W x before the bias, v the unit direction, λ the weight and ρ the row
+norms of W, every mode has the form y = a∘z − t (w·z), so nothing of the size of W is touched.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from studies.engine.directions import Blend, blended
+from studies.engine.errors import DegenerateDirectionError
+
+RowNormalization = Literal["none", "pre", "full"]
+Vector = Float[Tensor, " d_out"]
+
+# Least share of its length that a row may keep before `full` scales it back: a row that
+# was almost parallel to v has only rounding left, which must not be blown up.
+FLOOR = 1e-3
+COLUMNS_AT_ONCE = 4096  # bounds the float64 copy of a matrix
+
+
+class OutputTransform(NamedTuple):
+    """y = scale∘z − write (read·z): one matrix, one trial, float64."""
+
+    scale: Vector
+    read: Vector
+    write: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class RowStatistics:
+    """What a trial needs to know of a matrix, for all directions at once (float64, on the CPU)."""
+
+    norms: Vector  # ρ
+    basis: Float[Tensor, "index d_out"]  # the directions, in front of the norm that may follow
+    overlaps: Float[Tensor, "index d_out"]  # m = Ŵ Ŵᵀ v with Ŵ = diag(1/ρ) W, linear in v
+
+
+def row_statistics(
+    weight: Float[Tensor, "d_out d_in"],
+    directions: Float[Tensor, "index d_out"],
+    gain: Vector | None = None,
+) -> RowStatistics:
+    """Measure a matrix once for all directions; one forward and back product in float64.
+
+    `gain` is that of an RMS norm between the matrix and the residual stream: then gain∘v is
+    what has to leave the output for v to leave the residual.
+    """
+    device = weight.device
+    basis = directions.to(device, torch.float64)
+    basis = basis if gain is None else basis * gain.to(device, torch.float64)
+    blocks = torch.split(weight, COLUMNS_AT_ONCE, dim=1)
+    squares = torch.zeros(len(weight), dtype=torch.float64, device=device)
+    for block in blocks:
+        squares += block.double().square().sum(dim=1)
+    norms = squares.sqrt()
+    inverse = _inverse(norms)
+    overlaps = torch.zeros_like(basis)
+    for block in blocks:
+        columns = block.double()
+        overlaps += ((basis * inverse) @ columns) @ columns.T
+    return RowStatistics(norms.cpu(), basis.cpu(), (overlaps * inverse).cpu())
+
+
+def transform_for(
+    statistics: RowStatistics, blend: Blend, weight: float, mode: RowNormalization
+) -> OutputTransform:
+    """Return the vectors that remove `weight` times a blend of the directions.
+
+    none: y = z − λ v (v·z); pre: y = z − λ ρ∘v ((v/ρ)·z); full: as pre, then each row back
+    to its norm, n'² = 1 − 2 λ v m + λ² v² q with q = v·m. Zero rows stay zero.
+
+    Raises:
+        DegenerateDirectionError: the blend cancels out.
+    """
+    direction = blended(statistics.basis, blend)
+    length = direction.norm()
+    if length == 0:
+        raise DegenerateDirectionError([blend.lower])
+    v = direction / length
+    ones = torch.ones_like(v)
+    if mode == "none":
+        return OutputTransform(ones, v, weight * v)
+    read, write = v * _inverse(statistics.norms), weight * statistics.norms * v
+    if mode == "pre":
+        return OutputTransform(ones, read, write)
+    overlap = blended(statistics.overlaps, blend) / length
+    squares = 1 - 2 * weight * v * overlap + (weight * v).square() * (v @ overlap)
+    scale = 1 / squares.clamp(min=FLOOR**2).sqrt()
+    return OutputTransform(scale, read, scale * write)
+
+
+def bake(
+    weight: Float[Tensor, "d_out d_in"], transform: OutputTransform
+) -> Float[Tensor, "d_out d_in"]:
+    """Return diag(scale) W − write (readᵀ W), computed in float64, in the dtype of `weight`."""
+    scale, read, write = (vector.to(weight.device) for vector in transform)
+    original = weight.double()
+    baked = original * scale.unsqueeze(1) - write.outer(read @ original)
+    return baked.to(weight.dtype)
+
+
+class OutputAblation:
+    """Applies transforms to the output of one Linear of a live model, before its bias.
+
+    The vectors are one buffer of shape (k, 3, d_out), k = 1 here, that is overwritten in place:
+    a compiled step keeps its graph. The rows of a batch are k equal blocks, one transform each.
+    """
+
+    def __init__(self, module: nn.Linear) -> None:
+        self._module = module
+        self._slot = "_old_forward" if hasattr(module, "_old_forward") else "forward"
+        self._had = vars(module).get(self._slot)  # set by accelerate where it spreads a model
+        dtype = torch.promote_types(module.weight.dtype, torch.float32)
+        shape = (1, 3, module.out_features)
+        self.vectors = torch.zeros(shape, dtype=dtype, device=module.weight.device)
+
+    def switch_to(self, transform: OutputTransform) -> None:
+        """Ablate with this transform from the next forward pass on."""
+        self.vectors[0].copy_(torch.stack(tuple(transform)))
+        setattr(self._module, self._slot, self._forward)
+
+    def switch_off(self) -> None:
+        """Give the module its own forward back, bit for bit."""
+        if self._had is not None:
+            setattr(self._module, self._slot, self._had)
+        else:
+            vars(self._module).pop(self._slot, None)
+
+    def _forward(self, inputs: Float[Tensor, "*batch d_in"]) -> Float[Tensor, "*batch d_out"]:
+        # The product read·z is taken of the output as the model rounds it: with few digits and a
+        # tiny row the two cancel only if they saw the same numbers. So does adding the bias last.
+        outputs = functional.linear(inputs, self._module.weight)
+        scale, read, write = self.vectors.unsqueeze(2).unbind(1)
+        rows = outputs.view(len(self.vectors), -1, outputs.shape[-1]).to(self.vectors.dtype)
+        along = rows @ read.transpose(1, 2)
+        rows = rows.mul_(scale).addcmul_(along, write, value=-1)
+        ablated = rows.to(outputs.dtype).view(outputs.shape)
+        bias: Tensor | None = self._module.bias
+        return ablated if bias is None else ablated.add_(bias)
+
+
+def _inverse(norms: Vector) -> Vector:
+    return torch.where(norms == 0, 0, 1 / torch.where(norms == 0, 1, norms))

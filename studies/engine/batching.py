@@ -1,0 +1,156 @@
+"""How many prompts run at once: found by trying, halved when memory runs out."""
+
+import gc
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+
+from studies.engine.errors import DeviceMemoryError
+from studies.engine.ports import Reporter, StopSignal
+from studies.engine.prompts import TokenBatch
+
+Result = TypeVar("Result")
+
+# What allocators say that do not raise torch.OutOfMemoryError (the CPU's and Apple's).
+_MEMORY_MESSAGES = ("can't allocate memory", "not enough memory", "out of memory")
+_WORSE = 0.95  # two sizes in a row below this share of the best speed end the probing
+PROBE_BUDGET = 30.0  # seconds; the next, larger probe is not begun after this long
+
+
+@dataclass(slots=True)
+class BatchLimit:
+    """The largest batch that has not run out of memory, shared by all work of a session."""
+
+    size: int | None = None  # None: nothing is known yet
+
+    def fit(self, batch: TokenBatch) -> list[TokenBatch]:
+        if self.size is None or len(batch) <= self.size:
+            return [batch]
+        return batch.chunks(self.size)
+
+    def halve(self, failed: int) -> None:
+        """Take note that a batch of `failed` rows did not fit.
+
+        Raises:
+            DeviceMemoryError: it was a single row.
+        """
+        if failed <= 1:
+            raise DeviceMemoryError("Out of memory with a single prompt at a time.")
+        self.size = failed // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Whom to tell of each batch, under which name, and whom to ask whether to go on."""
+
+    reporter: Reporter
+    stop: StopSignal
+    phase: str
+
+
+def run_batches(
+    batches: Sequence[TokenBatch],
+    work: Callable[[TokenBatch], Result],
+    *,
+    limit: BatchLimit,
+    progress: Progress,
+) -> Iterator[tuple[TokenBatch, Result]]:
+    """Run `work` on every row, in smaller batches where memory asks for it.
+
+    Raises:
+        Stopped: the host wants to end; asked before each batch.
+        DeviceMemoryError: a single row does not fit.
+    """
+    waiting, done = deque(batches), 0
+    total = sum(len(batch) for batch in batches)
+    progress.reporter.phase(progress.phase, done=0, total=total)
+    while waiting:
+        progress.stop.check()
+        first, *rest = limit.fit(waiting.popleft())
+        waiting.extendleft(reversed(rest))
+        result = attempt(lambda batch=first: work(batch))  # type: ignore[misc]
+        if isinstance(result, OutOfMemory):
+            limit.halve(len(first))
+            waiting.appendleft(first)
+            continue
+        done += len(first)
+        progress.reporter.phase(progress.phase, done=done, total=total)
+        yield first, result
+
+
+class OutOfMemory:
+    """The result of work that did not fit."""
+
+
+def attempt(work: Callable[[], Result]) -> Result | OutOfMemory:
+    """The work's result; out of memory is told only once everything it held is free again."""
+    try:
+        return work()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    # Outside the handler: its traceback would keep the tensors of the failed call alive.
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return OutOfMemory()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    message = str(error).lower()
+    return isinstance(error, RuntimeError) and any(text in message for text in _MEMORY_MESSAGES)
+
+
+def choose_batch_size(
+    probe: Callable[[int], int],
+    *,
+    largest: int,
+    progress: Progress,
+    clock: Callable[[], float] = time.perf_counter,
+) -> int:
+    """The size, of 1, 2, 4 … `largest`, at which `probe(size)` makes most tokens per second.
+
+    `probe` generates with that many prompts and returns the tokens made. The first size that
+    runs out of memory ends the search, and so does a speed that has stopped growing.
+
+    Raises:
+        DeviceMemoryError: not even one prompt fits.
+    """
+    speeds: dict[int, float] = {}
+    begun, sizes = clock(), _doublings(largest)
+    for index, size in enumerate(sizes):
+        progress.stop.check()
+        progress.reporter.phase(progress.phase, done=index, total=len(sizes))
+        speed = attempt(lambda size=size: _speed(probe, size, clock))  # type: ignore[misc]
+        if isinstance(speed, OutOfMemory):
+            break
+        speeds[size] = speed
+        if _stopped_growing(list(speeds.values())) or clock() - begun > PROBE_BUDGET:
+            break
+    if not speeds:
+        raise DeviceMemoryError("Out of memory with a single prompt at a time.")
+    progress.reporter.phase(progress.phase, done=len(sizes), total=len(sizes))
+    return max(speeds, key=lambda size: speeds[size])
+
+
+def _doublings(largest: int) -> list[int]:
+    """1, 2, 4 … and at last `largest` itself: a whole prompt set may fit in one batch."""
+    sizes = [2**power for power in range(largest.bit_length()) if 2**power < largest]
+    return [*sizes, largest]
+
+
+def _speed(probe: Callable[[int], int], size: int, clock: Callable[[], float]) -> float:
+    if size == 1:
+        probe(1)  # the first call of all also pays for what is set up lazily
+    begun = clock()
+    return probe(size) / max(clock() - begun, 1e-9)
+
+
+def _stopped_growing(speeds: Sequence[float]) -> bool:
+    return len(speeds) > 2 and max(speeds[-2:]) < _WORSE * max(speeds)

@@ -1,0 +1,1 @@
+"""How many trials per minute, beside an arm that works as the reference tool does."""

@@ -1,0 +1,44 @@
+"""What the session asks of an ablation method's implementation."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from studies.engine.components import Site
+from studies.engine.model import LoadedModel
+from studies.engine.parameters import Key
+from studies.engine.ports import Reporter, StopSignal
+from studies.engine.prompts import TokenBatch
+
+Parameters = Mapping[Key, float | str]
+
+
+class MethodImplementation(Protocol):
+    """One method on one loaded model; between `apply` and `reset` the model is ablated."""
+
+    def __init__(
+        self, loaded: LoadedModel, sites: Sequence[Site], settings: Mapping[str, object]
+    ) -> None: ...
+
+    def prepare(
+        self,
+        good: Sequence[TokenBatch],
+        bad: Sequence[TokenBatch],
+        *,
+        reporter: Reporter,
+        stop: StopSignal,
+    ) -> None:
+        """Measure what all trials share, on the original model."""
+
+    def apply(self, parameters: Parameters, *, strength: float = 1.0) -> None:
+        """Switch the running model to these parameters; replaces those applied before."""
+
+    def reset(self) -> None:
+        """Switch the running model back to the original, bit for bit."""
+
+    def describe(self, parameters: Parameters) -> dict[str, object]:
+        """Return what the parameters come to on this model, as JSON for pages."""
+
+    def baked(self, parameters: Parameters) -> Iterator[tuple[str, Tensor]]:
+        """Yield (state dict name, new weight) of every matrix that changes, one at a time."""

@@ -1,0 +1,129 @@
+"""From prompts to padded batches of tokens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from studies.engine.errors import PromptSetError, TemplateError
+from studies.engine.model import LoadedModel
+
+
+class Prompt(NamedTuple):
+    """One question; an empty `system` sends no system message."""
+
+    user: str
+    system: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenBatch:
+    """Left-padded prompts; `indices` are their places in the list that was tokenised."""
+
+    input_ids: Int[Tensor, "row token"]
+    attention_mask: Int[Tensor, "row token"]  # 0 on padding
+    indices: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def chunks(self, size: int) -> list["TokenBatch"]:
+        """The same rows in batches of at most `size`, padding that none needs cut off."""
+        starts = range(0, len(self), size)
+        return [self._rows(slice(start, start + size)) for start in starts]
+
+    def _rows(self, rows: slice) -> "TokenBatch":
+        mask = self.attention_mask[rows]
+        first = mask.shape[1] - int(mask.sum(dim=1).max())
+        return TokenBatch(self.input_ids[rows, first:], mask[:, first:], self.indices[rows])
+
+
+def render(
+    tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt], response_prefix: str = ""
+) -> list[str]:
+    """The text that the model reads for each prompt, up to where its answer begins.
+
+    Raises:
+        TemplateError: the chat template cannot render a prompt.
+    """
+    return [_render_one(tokenizer, prompt) + response_prefix for prompt in prompts]
+
+
+def tokenize(loaded: LoadedModel, texts: Sequence[str], batch_size: int) -> list[TokenBatch]:
+    """Batches on the model's device, the longest texts first: what does not fit fails early.
+
+    Raises:
+        PromptSetError: a text is longer than the model can read.
+    """
+    ids = [_token_ids(loaded.tokenizer, text) for text in texts]
+    _check_lengths(loaded, ids)
+    order = sorted(range(len(ids)), key=lambda index: -len(ids[index]))
+    starts = range(0, len(order), batch_size)
+    return [_padded(loaded, ids, order[start : start + batch_size]) for start in starts]
+
+
+def _render_one(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> str:
+    if not tokenizer.chat_template:
+        return _plain(prompt)
+    user = {"role": "user", "content": prompt.user}
+    if not prompt.system:
+        return _apply_template(tokenizer, [user])
+    system = {"role": "system", "content": prompt.system}
+    try:
+        return _apply_template(tokenizer, [system, user])
+    except TemplateError:  # some templates (Gemma 2) refuse the system role
+        merged = {"role": "user", "content": f"{prompt.system}\n\n{prompt.user}"}
+        return _apply_template(tokenizer, [merged])
+
+
+def _plain(prompt: Prompt) -> str:
+    """A dialogue that a base model, which has no template, is likely to continue."""
+    opening = f"{prompt.system}\n\n" if prompt.system else ""
+    return f"{opening}User: {prompt.user}\nAssistant:"
+
+
+def _apply_template(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]]) -> str:
+    try:
+        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    except Exception as error:
+        raise TemplateError(f"The model's chat template failed: {error}") from error
+    return str(text)
+
+
+def _token_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """A template writes its own special tokens; adding them again would double the BOS."""
+    given: Any = tokenizer(text, add_special_tokens=not tokenizer.chat_template)
+    ids = list(given["input_ids"])
+    return ids or [_filler(tokenizer)]  # a row without any token cannot be attended to
+
+
+def _filler(tokenizer: PreTrainedTokenizerBase) -> int:
+    known = (tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id)
+    return next((int(token) for token in known if isinstance(token, int)), 0)
+
+
+def _check_lengths(loaded: LoadedModel, ids: Sequence[Sequence[int]]) -> None:
+    limit = getattr(loaded.model.config.get_text_config(), "max_position_embeddings", None)
+    longest = max(range(len(ids)), key=lambda index: len(ids[index]), default=None)
+    if not isinstance(limit, int) or longest is None or len(ids[longest]) < limit:
+        return
+    raise PromptSetError(
+        f"Prompt {longest + 1} has {len(ids[longest])} tokens; the model reads less than {limit}."
+    )
+
+
+def _padded(loaded: LoadedModel, ids: Sequence[Sequence[int]], rows: Sequence[int]) -> TokenBatch:
+    width = max(len(ids[row]) for row in rows)
+    pad = loaded.tokenizer.pad_token_id
+    filler = pad if isinstance(pad, int) else _filler(loaded.tokenizer)
+    padded = [[filler] * (width - len(ids[row])) + list(ids[row]) for row in rows]
+    masks = [[0] * (width - len(ids[row])) + [1] * len(ids[row]) for row in rows]
+    return TokenBatch(
+        torch.tensor(padded, device=loaded.device),
+        torch.tensor(masks, device=loaded.device),
+        tuple(rows),
+    )

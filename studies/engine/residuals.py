@@ -1,0 +1,117 @@
+"""Mean residuals: the hidden state at the last prompt position, at every layer."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from studies.engine.batching import BatchLimit, Progress, run_batches
+from studies.engine.errors import NonFiniteError, PromptSetError
+from studies.engine.model import LoadedModel
+from studies.engine.ports import Reporter, StopSignal
+from studies.engine.prompts import TokenBatch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResidualMeans:
+    """Index 0 is the embedding output, index l + 1 the output of layer l."""
+
+    means: Float[Tensor, "index d_model"]  # float64, on the CPU
+    count: int  # prompts
+
+
+@torch.inference_mode()
+def residual_means(
+    loaded: LoadedModel,
+    batches: Sequence[TokenBatch],
+    *,
+    winsorization_quantile: float = 1.0,
+    reporter: Reporter,
+    stop: StopSignal,
+    phase: str,
+) -> ResidualMeans:
+    """Return the means over all prompts, (L + 1, d_model), summed in float64.
+
+    `winsorization_quantile` below 1 clamps, per prompt and layer, the components to that
+    quantile of their magnitudes: a few huge ones ("massive activations") no longer decide.
+
+    Raises:
+        NonFiniteError: a residual is NaN or infinite; names the layer index.
+        PromptSetError: there is no prompt.
+        DeviceMemoryError: not even a single prompt fits.
+        Stopped: the host asked to stop, between two batches.
+    """
+    shape = (loaded.n_layers + 1, loaded.d_model)
+    sums = torch.zeros(shape, dtype=torch.float64, device=loaded.device)
+    count = 0
+    progress = Progress(reporter, stop, phase)
+    work = partial(last_residuals, loaded)
+    for batch, residuals in run_batches(batches, work, limit=BatchLimit(), progress=progress):
+        for index, residual in enumerate(residuals):
+            values = _checked(residual, index).to(loaded.device)
+            sums[index] += _winsorized(values, winsorization_quantile).sum(dim=0)
+        count += len(batch)
+    if count == 0:
+        raise PromptSetError("There is no prompt to take residuals from.")
+    return ResidualMeans(sums.cpu() / count, count)
+
+
+def last_residuals(
+    loaded: LoadedModel, batch: TokenBatch
+) -> list[Float[Tensor, "prompt d_model"]]:
+    """Return the residuals of a left-padded batch, one tensor per layer index.
+
+    The last one is the raw output of the last layer: what transformers calls the last hidden
+    state has already passed the final norm. No logits are computed.
+    """
+    with _captured(loaded) as residuals:
+        mask = batch.attention_mask
+        loaded.model.base_model(
+            input_ids=batch.input_ids,
+            attention_mask=mask,
+            position_ids=(mask.cumsum(dim=1) - 1).clamp(min=0),
+            use_cache=False,
+        )
+    return residuals
+
+
+@contextmanager
+def _captured(loaded: LoadedModel) -> Iterator[list[Tensor]]:
+    residuals: list[Tensor] = []
+
+    # The hooks copy one position: a slice would keep the whole hidden state alive.
+    def before(module: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        hidden = args[0] if args else kwargs["hidden_states"]
+        residuals.append(hidden[:, -1].clone())
+
+    def after(module: object, args: object, output: Any) -> None:  # noqa: ANN401 - varies
+        hidden = output[0] if isinstance(output, tuple) else output
+        residuals.append(hidden[:, -1].clone())
+
+    with loaded.layers[0].register_forward_pre_hook(before, with_kwargs=True):
+        handles = [layer.register_forward_hook(after) for layer in loaded.layers]
+        try:
+            yield residuals
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+def _checked(residual: Tensor, index: int) -> Tensor:
+    if not bool(residual.isfinite().all()):
+        raise NonFiniteError(f"The residual at layer index {index} is not finite.")
+    return residual.double()
+
+
+def _winsorized(
+    values: Float[Tensor, "prompt d_model"], quantile: float
+) -> Float[Tensor, "prompt d_model"]:
+    if quantile >= 1:
+        return values
+    limits = values.abs().quantile(quantile, dim=1, keepdim=True)
+    return values.clamp(-limits, limits)

@@ -1,0 +1,64 @@
+"""What a session hands to its host: scores, answers, facts."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Direction = Literal["minimize", "maximize", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One scorer's value for one state of the model."""
+
+    name: str
+    value: float  # finite
+    display: str  # "3/100", "0.0012"
+    direction: Direction
+    baseline: float | None  # the original model's value
+    low: float | None  # of the 95 % interval, where one is known
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseItem:
+    """One answer and what a scorer made of it."""
+
+    prompt: str
+    response: str
+    matched: list[str]  # the markers found, or "(empty)" alone for an empty answer
+    verdict: bool | None  # counted by the scorer: contains a marker, is unchanged …
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseSet:
+    """The answers that a scorer read."""
+
+    scorer: str
+    prompts_slug: str
+    items: list[ResponseItem]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """What one set of parameters came to."""
+
+    scores: list[Score]
+    responses: list[ResponseSet]
+    details: dict[str, object]  # the method's own description, JSON
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """What is known before the first trial."""
+
+    n_layers: int
+    components: dict[str, int]  # name -> number of matrices
+    dtype: str
+    device: str
+    architecture: str
+    batch_size: int
+    response_prefix: str
+    notes: list[str]
+    baseline: list[Score]
+    baseline_responses: list[ResponseSet] = field(default_factory=list)

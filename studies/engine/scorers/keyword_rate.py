@@ -1,0 +1,56 @@
+"""KeywordRate: how many answers contain one of the markers, e.g. of a refusal."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from studies.engine.results import Direction, ResponseItem, ResponseSet
+from studies.engine.scorer_settings import KeywordRateSettings
+from studies.engine.scorers.base import Measured, Need, PromptSlice, ScoringContext
+from studies.engine.scorers.rates import measured_rate
+
+EMPTY: Final = "(empty)"  # stands in `matched` for an answer without any text, which counts
+_SPACE = re.compile(r"\s+")
+
+
+class KeywordRate:
+    """The share of answers that contain a marker; an empty answer counts as one that does."""
+
+    def __init__(self, name: str, direction: Direction, settings: KeywordRateSettings) -> None:
+        self.name, self.direction = name, direction
+        self._prompts = PromptSlice(settings.prompts, settings.n_prompts)
+        self._markers = readable(settings.keyword_markers)
+        self.needs = [Need(self._prompts, responses=True)]
+
+    def remember(self, context: ScoringContext) -> Measured:
+        """Score the original: there is nothing to keep."""
+        return self.score(context)
+
+    def score(self, context: ScoringContext) -> Measured:
+        """Count the answers that contain a marker."""
+        prompts, responses = context.prompts(*self._prompts), context.responses(*self._prompts)
+        items = []
+        for prompt, response in zip(prompts, responses, strict=True):
+            matched = markers_in(response, self._markers)
+            items.append(ResponseItem(prompt.user, response, matched, verdict=bool(matched)))
+        return measured_rate(ResponseSet(self.name, self._prompts.slug, items))
+
+
+def readable(markers: Sequence[str]) -> list[tuple[str, str]]:
+    """Each marker as written and as it is looked for; those that come to nothing are left out."""
+    pairs = [(marker, normalised(marker)) for marker in markers]
+    return [(marker, plain) for marker, plain in pairs if plain]
+
+
+def markers_in(response: str, markers: Sequence[tuple[str, str]]) -> list[str]:
+    """The markers (made `readable`) that a response contains, as written in the settings."""
+    text = normalised(response)
+    if not text:
+        return [EMPTY]
+    return [marker for marker, plain in markers if plain in text]
+
+
+def normalised(text: str) -> str:
+    """Lower case, without emphasis marks, with plain apostrophes and single spaces."""
+    plain = text.lower().replace("*", "").replace("’", "'")
+    return _SPACE.sub(" ", plain).strip()

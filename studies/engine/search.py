@@ -1,0 +1,139 @@
+"""The search over parameters: Optuna on its own storage, asked and told one trial at a time."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.samplers import TPESampler
+from optuna.storages import RDBStorage
+from optuna.study import Study, StudyDirection
+from optuna.trial import Trial, TrialState
+from sqlalchemy import Engine, create_engine, event, make_url, text
+
+from studies.engine.errors import NonFiniteError
+from studies.engine.parameters import Key
+from studies.engine.search_space import Parameters, suggest
+from studies.engine.values import Value
+
+POSTGRES_SCHEMA = "optuna"
+SQLITE_TIMEOUT = 30  # seconds that a writer waits for another
+N_EI_CANDIDATES = 128  # the reference tool's, for the same search
+_SEED_STRIDE = 1_000_003  # a prime: seeds of neighbouring studies never meet
+_DIRECTIONS = {"minimize": StudyDirection.MINIMIZE, "maximize": StudyDirection.MAXIMIZE}
+
+
+def make_study(storage_url: str, name: str, objectives: Sequence[tuple[str, str]]) -> Study:
+    """Create the study of that name, or open it as it stands.
+
+    `objectives` are (scorer, "minimize" | "maximize").
+
+    Raises:
+        ValueError: the stored study has other directions.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    directions = [_DIRECTIONS[direction] for _, direction in objectives]
+    study = optuna.create_study(
+        storage=_storage(storage_url),
+        study_name=name,
+        directions=directions,
+        load_if_exists=True,
+    )
+    if study.directions != directions:
+        raise ValueError(f"study {name} was stored with other directions: {study.directions}")
+    return study
+
+
+def sampler_for(seed: int | None, n_existing: int, n_startup_trials: int) -> TPESampler:
+    """A sampler for the next trial alone.
+
+    Its seed follows from the study's and from how many trials exist, so that a study which was
+    interrupted goes on with the parameters that it would have drawn, and repeats none.
+    """
+    return TPESampler(
+        seed=None if seed is None else (seed * _SEED_STRIDE + n_existing) % 2**32,
+        n_startup_trials=n_startup_trials,
+        n_ei_candidates=N_EI_CANDIDATES,
+        multivariate=True,
+    )
+
+
+def count_trials(study: Study) -> int:
+    """All trials ever asked for or enqueued: what `sampler_for` counts from."""
+    return len(study.get_trials(deepcopy=False))
+
+
+def ask(
+    study: Study, resolved: Mapping[Key, Value], sampler: TPESampler | None = None
+) -> tuple[Trial, Parameters]:
+    """The next trial and all its parameters, constants included."""
+    if sampler is not None:
+        study.sampler = sampler
+    trial = study.ask()
+    return trial, suggest(trial, resolved)
+
+
+def tell_complete(study: Study, trial_number: int, values: Sequence[float]) -> bool:
+    """Store the objectives of a trial; False if it had ended already, which changes nothing.
+
+    Raises:
+        NonFiniteError: an objective is NaN or infinite; Optuna would take −inf for the best.
+    """
+    if not all(math.isfinite(value) for value in values):
+        raise NonFiniteError(f"Trial {trial_number} has an objective that is not finite.")
+    return _tell(study, trial_number, values=list(values))
+
+
+def tell_failed(study: Study, trial_number: int) -> bool:
+    """Store that a trial gave no result; False if it had ended already."""
+    return _tell(study, trial_number, state=TrialState.FAIL)
+
+
+def count_start(study: Study, trial_number: int, by: int = 1) -> int:
+    """Count how often a running trial was begun, across crashes; return the new count."""
+    frozen = study.get_trials(deepcopy=False)[trial_number]
+    starts = int(frozen.user_attrs.get("starts", 0)) + by
+    Trial(study, frozen._trial_id).set_user_attr("starts", starts)  # noqa: SLF001 - no public way
+    return starts
+
+
+def _tell(study: Study, trial_number: int, **outcome: Any) -> bool:  # noqa: ANN401 - tell's own
+    trials = study.get_trials(deepcopy=False)
+    if trials[trial_number].state.is_finished():
+        return False
+    study.tell(trial_number, **outcome)
+    return True
+
+
+def _storage(url: str) -> RDBStorage:
+    if not url.startswith("sqlite"):
+        return RDBStorage(_postgres_url(url), engine_kwargs={"pool_pre_ping": True})
+    storage = RDBStorage(url, engine_kwargs={"connect_args": {"timeout": SQLITE_TIMEOUT}})
+    _write_ahead(storage.engine)
+    return storage
+
+
+def _postgres_url(url: str) -> str:
+    """Name the driver that is installed, and keep Optuna's tables in a schema of their own.
+
+    The schema is made here; libpq's `options` make it the one that Optuna finds first.
+    """
+    _, _, rest = url.partition("://")
+    plain = f"postgresql+psycopg://{rest}"
+    engine = create_engine(plain)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {POSTGRES_SCHEMA}"))
+    engine.dispose()
+    chosen = make_url(plain).update_query_dict({"options": f"-csearch_path={POSTGRES_SCHEMA}"})
+    return chosen.render_as_string(hide_password=False)
+
+
+def _write_ahead(engine: Engine) -> None:
+    """Readers no longer block the writer, nor it them."""
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 - any driver's
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    engine.dispose()  # connections made before do not have it

@@ -1,0 +1,64 @@
+"""From resolved parameters to what the search samples, and back."""
+
+from collections.abc import Mapping
+
+from optuna.distributions import (
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import Trial
+
+from studies.engine.parameters import Key
+from studies.engine.values import Range, Value, constant_of, is_sampled
+
+Parameters = dict[Key, float | str]
+
+
+def sampled_keys(resolved: Mapping[Key, Value]) -> list[Key]:
+    """The parameters that leave something to choose, in a fixed order."""
+    return sorted(key for key, value in resolved.items() if is_sampled(value))
+
+
+def suggest(trial: Trial, resolved: Mapping[Key, Value]) -> Parameters:
+    """Every parameter of one trial: sampled ones from the search, constants as typed."""
+    parameters: Parameters = {
+        key: constant_of(value) for key, value in resolved.items() if not is_sampled(value)
+    }
+    for key in sampled_keys(resolved):
+        parameters[key] = _suggest_one(trial, str(key), resolved[key])
+    return {key: parameters[key] for key in resolved}
+
+
+def unflatten(params: Mapping[str, float | str], resolved: Mapping[Key, Value]) -> Parameters:
+    """The parameters of a stored trial, constants added.
+
+    Raises:
+        KeyError: the trial lacks a parameter that is sampled.
+    """
+    return {
+        key: params[str(key)] if is_sampled(value) else constant_of(value)
+        for key, value in resolved.items()
+    }
+
+
+def _suggest_one(trial: Trial, name: str, value: Value) -> float | str:
+    distribution = _distribution(value)
+    if isinstance(distribution, CategoricalDistribution):
+        chosen: float | str = trial.suggest_categorical(name, distribution.choices)  # type: ignore[assignment]
+        return chosen
+    low, high, log, step = distribution.low, distribution.high, distribution.log, distribution.step
+    if isinstance(distribution, IntDistribution):
+        return trial.suggest_int(name, low, high, step=step, log=log)  # type: ignore[arg-type]
+    return trial.suggest_float(name, low, high, step=step, log=log)
+
+
+def _distribution(
+    value: Value,
+) -> FloatDistribution | IntDistribution | CategoricalDistribution:
+    if not isinstance(value, Range):
+        return CategoricalDistribution(value if isinstance(value, tuple) else (value,))
+    if value.integer:
+        step = int(value.step) if value.step is not None else 1
+        return IntDistribution(int(value.low), int(value.high), log=value.log, step=step)
+    return FloatDistribution(float(value.low), float(value.high), log=value.log, step=value.step)

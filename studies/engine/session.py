@@ -1,0 +1,220 @@
+"""One model and one study: all that happens before and inside trials."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pkgutil import resolve_name
+
+from studies.engine.answering import Answering, prompts_of, seed_everything
+from studies.engine.batching import OutOfMemory, attempt
+from studies.engine.components import Site, components_of, find_sites, prove_sites
+from studies.engine.errors import InvalidInputError, Problem
+from studies.engine.loading import load_model
+from studies.engine.method_port import MethodImplementation
+from studies.engine.methods.schema import Method
+from studies.engine.model import LoadedModel
+from studies.engine.parameters import Key
+from studies.engine.ports import Reporter, StopSignal
+from studies.engine.prompts import Prompt, TokenBatch
+from studies.engine.results import Direction, ResponseSet, Score, SessionFacts, TrialResult
+from studies.engine.scorers import load_scorers
+from studies.engine.scorers.base import Measured, Need, PromptSlice, as_score
+from studies.engine.study_settings import StudySettings
+from studies.engine.threads import use_threads_for
+from studies.engine.values import Value
+
+
+class Session:
+    """Loads and measures a model once (`prepare`), then scores any number of parameter sets.
+
+    A trial leaves nothing behind: between trials the model is the original.
+    """
+
+    def __init__(
+        self,
+        *,
+        model_path: str,
+        revision: str | None,
+        method: Method,
+        settings: StudySettings,
+        prompt_sets: Mapping[str, Sequence[Prompt]],
+        resolved: Mapping[Key, Value],
+        reporter: Reporter,
+        stop: StopSignal,
+    ) -> None:
+        self._model_path, self._revision = model_path, revision
+        self._method_type, self._settings = method, settings
+        self._prompt_sets = prompt_sets
+        self._reporter, self._stop = reporter, stop
+        self._scorers = load_scorers(settings.scorers)
+        self._baseline: list[Score] = []
+        self.resolved = dict(resolved)
+        # Set by `prepare`.
+        self.loaded: LoadedModel
+        self.method: MethodImplementation
+        self._answering: Answering
+
+    @property
+    def objectives(self) -> list[tuple[str, Direction]]:
+        """The optimised scorers, in order, as (name, direction)."""
+        return [(one.name, one.direction) for one in self._scorers if one.direction != "none"]
+
+    def prepare(self) -> SessionFacts:
+        """Load, check and measure the original model.
+
+        Raises:
+            Stopped: the host wants to end.
+            EngineError: and its kinds: model, prompt sets, memory, NaN, degenerate directions.
+        """
+        self._check_prompts()
+        seed_everything(self._settings.seed)
+        self.loaded = load_model(
+            self._model_path,
+            dtypes=self._settings.dtypes,
+            revision=self._revision,
+            reporter=self._reporter,
+        )
+        use_threads_for(self.loaded)
+        self._stop.check()
+        sites = self._checked_sites()
+        self._answering = self._answers()
+        measured = self._measured_original()
+        self._baseline = [
+            as_score(scorer, one, one.value)
+            for scorer, one in zip(self._scorers, measured, strict=True)
+        ]
+        self._prepare_method(sites)
+        return self._facts(sites, _responses(measured))
+
+    def evaluate(self, parameters: Mapping[Key, float | str]) -> TrialResult:
+        """Score the model as these parameters ablate it.
+
+        Raises:
+            Stopped: the host wants to end; nothing of this trial is kept.
+            NonFiniteError: the ablated model computes NaN or infinity.
+            DeviceMemoryError: a single prompt does not fit.
+        """
+        begun = time.perf_counter()
+        self._stop.check()
+        details = self.method.describe(parameters)
+        try:
+            self.method.apply(parameters)
+            measured = self._measured_trial()
+        finally:
+            self.method.reset()
+        scores = [
+            as_score(scorer, one, before.value)
+            for scorer, one, before in zip(self._scorers, measured, self._baseline, strict=True)
+        ]
+        seconds = time.perf_counter() - begun
+        return TrialResult(scores, _responses(measured), details, seconds)
+
+    def _check_prompts(self) -> None:
+        """Refuse missing prompts before the model is loaded."""
+        contrast = (self._settings.good_prompts, self._settings.bad_prompts)
+        slices = [PromptSlice(slug) for slug in contrast]
+        for chosen in (*slices, *(need.prompts for need in self._needs())):
+            prompts_of(self._prompt_sets, chosen)
+
+    def _checked_sites(self) -> list[Site]:
+        self._reporter.phase("checking")
+        sites = find_sites(self.loaded)
+        prove_sites(self.loaded, sites)
+        self._stop.check()
+        return _targeted(sites, self._settings.target_components)
+
+    def _answers(self) -> Answering:
+        settings = self._settings
+        answering = Answering(
+            self.loaded,
+            self._prompt_sets,
+            max_response_length=settings.max_response_length,
+            reporter=self._reporter,
+            stop=self._stop,
+        )
+        if settings.batch_size:
+            answering.limit.size = settings.batch_size
+        else:
+            answering.find_batch_size(settings.max_batch_size)
+        if settings.response_prefix is None:
+            skips = settings.chain_of_thought_skips
+            answering.find_prefix(settings.good_prompts, settings.bad_prompts, skips)
+        else:
+            answering.prefix = settings.response_prefix
+        return answering
+
+    def _measured_original(self) -> list[Measured]:
+        context = self._answering.context(self._needs(), "baseline")
+        return [scorer.remember(context) for scorer in self._scorers]
+
+    def _measured_trial(self) -> list[Measured]:
+        context = self._answering.context(self._needs(), "generating")
+        measured = []
+        for done, scorer in enumerate(self._scorers):
+            measured.append(scorer.score(context))
+            self._reporter.phase("scoring", done=done + 1, total=len(self._scorers))
+        return measured
+
+    def _needs(self) -> list[Need]:
+        return [need for scorer in self._scorers for need in scorer.needs]
+
+    def _prepare_method(self, sites: Sequence[Site]) -> None:
+        implementation = resolve_name(self._method_type.implementation)
+        self.method = implementation(self.loaded, sites, self._settings.model_dump())
+        self._prepare_residuals()
+
+    def _prepare_residuals(self) -> None:
+        while isinstance(attempt(self._measure_residuals), OutOfMemory):
+            largest = max(len(batch) for batches in self._contrast() for batch in batches)
+            self._answering.limit.halve(largest)
+
+    def _measure_residuals(self) -> None:
+        self._reporter.phase("residuals")
+        good, bad = self._contrast()
+        self.method.prepare(good, bad, reporter=self._reporter, stop=self._stop)
+
+    def _contrast(self) -> tuple[list[TokenBatch], list[TokenBatch]]:
+        settings, answering = self._settings, self._answering
+        good, bad = PromptSlice(settings.good_prompts), PromptSlice(settings.bad_prompts)
+        return answering.batches(good), answering.batches(bad)
+
+    def _facts(self, sites: Sequence[Site], responses: list[ResponseSet]) -> SessionFacts:
+        loaded = self.loaded
+        return SessionFacts(
+            n_layers=loaded.n_layers,
+            components=dict(Counter(site.component for site in sites)),
+            dtype=loaded.dtype,
+            device=str(loaded.device),
+            architecture=loaded.architecture,
+            batch_size=self._answering.limit.size or 1,
+            response_prefix=self._answering.prefix,
+            notes=list(loaded.notes),
+            baseline=self._baseline,
+            baseline_responses=responses,
+        )
+
+
+def _responses(measured: Sequence[Measured]) -> list[ResponseSet]:
+    return [one.responses for one in measured if one.responses is not None]
+
+
+def _targeted(sites: list[Site], targets: Sequence[str] | None) -> list[Site]:
+    """The sites of the components that the study ablates.
+
+    Raises:
+        InvalidInputError: the model has no such component.
+    """
+    if targets is None:
+        return sites
+    known = components_of(sites)
+    problems = [
+        Problem(
+            f"settings.target_components[{index}]",
+            f'the model has no component "{target}"; it has {", ".join(known)}',
+        )
+        for index, target in enumerate(targets)
+        if target not in known
+    ]
+    if problems:
+        raise InvalidInputError(problems)
+    return [site for site in sites if site.component in targets]

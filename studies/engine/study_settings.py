@@ -1,0 +1,119 @@
+"""The settings that every study has, whatever its method."""
+
+import re
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from studies.engine.problems import got
+from studies.engine.scorer_settings import Scorers
+from studies.engine.tables import Path, Table, fault, faults
+from studies.engine.texts import Name, Prose, Slug
+
+MAX_TRIALS: Final = 10_000
+MAX_SEED: Final = 2**32 - 1  # of the search's random generator
+MAX_RESPONSE_TOKENS: Final = 4096
+MAX_BATCH: Final = 512  # prompts
+_REVISION: Final = re.compile(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
+
+Dtype = Literal["auto", "float16", "bfloat16", "float32"]
+# How models open their reasoning → what stands for an empty one. As in Heretic.
+CHAIN_OF_THOUGHT_SKIPS: Final = (
+    ("<think>", "<think></think>"),
+    (
+        "<|channel|>analysis<|message|>",
+        "<|channel|>analysis<|message|><|end|><|start|>assistant<|channel|>final<|message|>",
+    ),
+    ("<thought>", "<thought></thought>"),
+    ("[THINK]", "[THINK][/THINK]"),
+)
+
+
+def _revision(text: str) -> str:
+    if not _REVISION.fullmatch(text):
+        raise fault(f"must be a branch, a tag or a 40-character commit{got(text)}")
+    return text
+
+
+def _some_text(text: str) -> str:
+    if not text:
+        raise fault("must not be empty")
+    return text
+
+
+def _different(entries: list[str]) -> list[str]:
+    doubled: dict[Path, str] = {
+        (index,): f"appears twice{got(entry)}"
+        for index, entry in enumerate(entries)
+        if entry in entries[:index]
+    }
+    if doubled:
+        raise faults(doubled)
+    if not entries:
+        raise fault("needs at least one entry")
+    return entries
+
+
+_Opening = Annotated[Prose, AfterValidator(_some_text)]
+_Skip = Annotated[tuple[_Opening, Prose], Field(strict=False)]  # JSON has lists only
+
+
+class StudySettings(Table):
+    """The settings that every study has, whatever its method."""
+
+    n_trials: int = Field(200, ge=1, le=MAX_TRIALS, description="Trials to run.")
+    n_startup_trials: int = Field(
+        60,
+        ge=0,
+        le=MAX_TRIALS,
+        description="Trials with random parameters before the search learns.",
+    )
+    seed: int | None = Field(
+        None, ge=0, le=MAX_SEED, description="Start of all randomness; empty: drawn when created."
+    )
+    good_prompts: Slug = Field(
+        description="Prompt set, by slug, that does not trigger the behaviour to remove."
+    )
+    bad_prompts: Slug = Field(description="Prompt set, by slug, that triggers it.")
+    scorers: Scorers = Field(description="How trials are judged; at least one is optimised.")
+    system_prompt: Prose = Field(
+        "You are a helpful assistant.",
+        description="System prompt, where a prompt set has none of its own.",
+    )
+    response_prefix: Prose | None = Field(
+        None,
+        description="Text that every answer begins with, so that scoring starts behind it; "
+        "empty: the common beginning of the model's answers is found first.",
+    )
+    max_response_length: int = Field(
+        100, ge=1, le=MAX_RESPONSE_TOKENS, description="Longest answer, in tokens."
+    )
+    batch_size: int = Field(
+        0, ge=0, le=MAX_BATCH, description="Prompts at once; 0: the fastest is found by trying."
+    )
+    max_batch_size: int = Field(
+        128, ge=1, le=MAX_BATCH, description="Largest batch that the automatic choice tries."
+    )
+    dtypes: Annotated[list[Dtype], AfterValidator(_different)] = Field(
+        ["auto", "float16", "bfloat16", "float32"],
+        description="Number formats to load the model in; the first that works is used.",
+    )
+    target_components: Annotated[list[Name], AfterValidator(_different)] | None = Field(
+        None, description="Components to ablate; empty: all that the model has."
+    )
+    model_commit: Annotated[str, AfterValidator(_revision)] | None = Field(
+        None, description="Branch, tag or commit of a model from the hub."
+    )
+    chain_of_thought_skips: list[_Skip] = Field(
+        list(CHAIN_OF_THOUGHT_SKIPS),
+        max_length=20,
+        description="Pairs: the beginning of a reasoning block, and the closed block to put in "
+        "its place, so that answers come without it.",
+    )
+
+    @field_validator("bad_prompts")
+    @classmethod
+    def _unlike_good_prompts(cls, slug: str, info: ValidationInfo) -> str:
+        if slug == info.data.get("good_prompts"):
+            raise fault("must be another prompt set than good_prompts")
+        return slug
