@@ -1,0 +1,1 @@
+"""Builds the demo model: the world, its tokenizer, and the two training phases."""

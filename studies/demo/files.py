@@ -1,0 +1,14 @@
+"""Where the demo model and its prompts lie; light enough for the web process."""
+
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+
+MODEL_DIR = _HERE / "model"
+PROMPTS_DIR = _HERE / "prompts"
+
+GOOD_DIRECTIONS = "good_directions.txt"  # 200 prompts that the model answers
+BAD_DIRECTIONS = "bad_directions.txt"  # 200 prompts that it refuses
+GOOD_SCORING = "good_scoring.txt"  # 100 more that it answers, held out
+BAD_SCORING = "bad_scoring.txt"  # 100 more that it refuses, held out
+PROMPT_FILES = (GOOD_DIRECTIONS, BAD_DIRECTIONS, GOOD_SCORING, BAD_SCORING)
