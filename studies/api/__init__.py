@@ -1,0 +1,26 @@
+"""The REST API: `path("api/v1/", api.urls)`."""
+
+from studies.api import events, health, jobs, profiles, prompt_sets, studies, trials
+from studies.api.application import Api
+from studies.api.auth import browser_auth, docs_guard, token_auth
+from studies.api.errors import register_handlers
+from studies.api.parsing import StrictParser
+from studies.api.throttling import RateLimit
+
+api = Api(
+    title="Heretic Web",
+    version="1",
+    description="Studies, trials, presets and prompt sets. Every error is a problem document.",
+    auth=[token_auth, browser_auth],
+    throttle=RateLimit(),
+    parser=StrictParser(),
+    docs_decorator=docs_guard,
+)
+register_handlers(api)
+api.add_router("/health", health.router)
+api.add_router("/profiles", profiles.router)
+api.add_router("/prompt-sets", prompt_sets.router)
+api.add_router("/studies", studies.router)
+api.add_router("/studies", trials.router)
+api.add_router("/studies", events.router)
+api.add_router("/jobs", jobs.router)

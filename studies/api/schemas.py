@@ -1,0 +1,117 @@
+"""What requests may say: strict types, no unknown field."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from uuid import UUID
+
+from ninja import Field, Header, Path, Schema
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
+
+from studies.engine.tables import Table, fault
+from studies.models import Job, Study
+
+MAX_INTEGER = 2**31 - 1  # what the database's integer columns hold
+
+
+def _id(raw: object) -> UUID:
+    try:
+        return UUID(str(raw))
+    except ValueError as error:
+        raise fault("is not a valid id") from error
+
+
+def _searchable(text: str) -> str:
+    if "\0" in text:  # PostgreSQL refuses it even in a search
+        raise fault("contains an invalid character (U+0000)")
+    return text
+
+
+def _key(text: str) -> str:
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise fault("must be printable ASCII characters without spaces")
+    return text
+
+
+Id = Annotated[UUID, BeforeValidator(_id)]
+Searched = AfterValidator(_searchable)
+SlugText = Annotated[str, StringConstraints(max_length=60), Searched]
+ModelText = Annotated[str, StringConstraints(max_length=300), Searched]
+StudyId = Path[Id]
+JobId = Path[Id]
+TrialNumber = Annotated[int, Path(ge=0, le=MAX_INTEGER)]
+Slug = Path[SlugText]
+IdempotencyKey = Annotated[
+    str, AfterValidator(_key), Header("", alias="Idempotency-Key", max_length=100)
+]
+if TYPE_CHECKING:
+    StatusText = str
+    JobStatusText = str
+else:  # what mypy cannot read
+    StatusText = Literal[("", *Study.Status.values)]
+    JobStatusText = Literal[("", *Job.Status.values)]
+
+
+class PageQuery(Schema):
+    limit: int = Field(50, ge=1, le=500)
+    offset: int = Field(0, ge=0, le=MAX_INTEGER)
+
+
+class StudyQuery(PageQuery):
+    status: StatusText = ""
+    model: ModelText = ""
+
+
+class JobQuery(PageQuery):
+    status: JobStatusText = ""
+
+
+class TrialQuery(PageQuery):
+    pareto: bool = Field(default=False, description="Only the trials of the Pareto front.")
+
+
+class EventQuery(Schema):
+    after: int = Field(0, ge=0, le=MAX_INTEGER, description="Number of the last event seen.")
+    wait: float = Field(
+        0, ge=0, le=30, allow_inf_nan=False, description="Seconds to wait if there is none yet."
+    )
+    limit: int = Field(500, ge=1, le=500)
+
+
+class ResolveIn(Table):
+    model: str = Field("", max_length=300, description="Hub id or local folder.")
+    n_layers: int | None = Field(
+        None, ge=1, le=10_000, description="Read from the model if known."
+    )
+    parameters: dict[str, Any] | None = None
+    settings: dict[str, Any] | None = None
+
+
+class StudyIn(Table):
+    model: str = Field(max_length=300, description="Hub id or local folder.")
+    profile: str = Field(max_length=60, description="Slug of a preset.")
+    name: str = Field("", max_length=100)
+    parameters: dict[str, Any] | None = None
+    settings: dict[str, Any] | None = None
+    start: bool = True
+
+
+class ExtendIn(Table):
+    n_trials: int = Field(ge=1, le=10_000, description="How many trials more.")
+
+
+class PriorityIn(Table):
+    priority: int = Field(ge=-100, le=100, description="Higher runs first.")
+
+
+class PromptSetIn(Table):
+    slug: str = Field(min_length=1, max_length=60)
+    name: str = Field(min_length=1, max_length=100)
+    source: Literal["text", "file", "dataset"]
+    text: str = Field("", description="One prompt a line.")
+    path: str = Field("", max_length=400, description="A file below a prompt folder.")
+    dataset: str = Field("", max_length=200)
+    commit: str = Field("", max_length=100)
+    split: str = Field("", max_length=100)
+    column: str = Field("", max_length=100)
+    prefix: str = Field("", max_length=10_000)
+    suffix: str = Field("", max_length=10_000)
+    system_prompt: str = Field("", max_length=10_000)

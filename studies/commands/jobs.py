@@ -1,0 +1,36 @@
+"""What a user may do to a job in the queue."""
+
+from studies.commands.studies import study_stop
+from studies.engine.errors import InvalidInputError, Problem
+from studies.lifecycle import StatusConflictError
+from studies.models import Job
+
+
+def job_cancel(job: Job) -> Job:
+    """Cancel a job by stopping what it does.
+
+    Raises:
+        StatusConflictError: it has ended.
+    """
+    if job.status not in (Job.Status.QUEUED, Job.Status.RUNNING):
+        raise StatusConflictError(job.status, Job.Status.CANCELED.value)
+    study_stop(job.study)
+    job.refresh_from_db()
+    return job
+
+
+def job_set_priority(job: Job, priority: int) -> Job:
+    """Move a queued job before or behind others; higher runs first.
+
+    Raises:
+        InvalidInputError: the priority is outside -100 to 100.
+        StatusConflictError: the job is no longer queued.
+    """
+    if not -100 <= priority <= 100:
+        message = f"must be between -100 and 100 (got {priority})"
+        raise InvalidInputError([Problem("priority", message)])
+    queued = Job.objects.filter(pk=job.pk, status=Job.Status.QUEUED)
+    if not queued.update(priority=priority):
+        raise StatusConflictError(job.status, "queued with another priority")
+    job.refresh_from_db()
+    return job

@@ -1,0 +1,34 @@
+from studies.models.job import Job, Worker
+from studies.models.parameters import (
+    ModelOverride,
+    ParameterSpec,
+    Profile,
+    ScorerSpec,
+    SpecColumns,
+    SpecKind,
+)
+from studies.models.prompts import FrozenPrompts, PromptSet
+from studies.models.starter import Starter
+from studies.models.study import Study, StudyEvent, StudyRequest
+from studies.models.token import ApiToken
+from studies.models.trial import ResponseSet, Trial
+
+__all__ = [
+    "ApiToken",
+    "FrozenPrompts",
+    "Job",
+    "ModelOverride",
+    "ParameterSpec",
+    "Profile",
+    "PromptSet",
+    "ResponseSet",
+    "ScorerSpec",
+    "SpecColumns",
+    "SpecKind",
+    "Starter",
+    "Study",
+    "StudyEvent",
+    "StudyRequest",
+    "Trial",
+    "Worker",
+]

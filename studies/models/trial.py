@@ -1,0 +1,72 @@
+"""Trials and the responses they gave."""
+
+from django.db import models
+
+from studies.models.study import Study
+
+
+class TrialState(models.TextChoices):
+    COMPLETE = "complete", "Complete"
+    FAILED = "failed", "Failed"
+
+
+class Trial(models.Model):
+    """One set of parameters and its scores; written once, when the trial has ended."""
+
+    State = TrialState
+
+    study = models.ForeignKey(Study, models.CASCADE, related_name="trials")
+    number = models.PositiveIntegerField(help_text="Optuna's number within the study.")
+    state = models.CharField(max_length=12, choices=TrialState)
+    parameters = models.JSONField()  # nested, as in a parameter file
+    details = models.JSONField(default=dict)  # what the method says: kernel, direction
+    scores = models.JSONField(default=list)  # [{name, value, display, direction, …}]
+    values = models.JSONField(default=list)  # of the objectives, in the study's order
+    is_pareto = models.BooleanField(default=False)
+    error = models.TextField(blank=True)
+    seconds = models.FloatField(default=0)
+    finished_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["study_id", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "number"], name="trial_number_unique"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=TrialState.values), name="trial_state_known"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["study", "number"],
+                name="trial_front",
+                condition=models.Q(is_pareto=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"trial {self.number}"
+
+
+class ResponseSet(models.Model):
+    """Answers to one scorer's prompts: of a trial, or (trial null) of the original model."""
+
+    study = models.ForeignKey(Study, models.CASCADE, related_name="response_sets")
+    trial = models.ForeignKey(
+        Trial, models.CASCADE, null=True, blank=True, related_name="response_sets"
+    )
+    scorer = models.CharField(max_length=60)
+    prompts_digest = models.CharField(max_length=64)
+    items = models.JSONField()  # [{"response": …, "matched": […]}], in the order of the prompts
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["trial", "scorer"], name="responses_unique"),
+            models.UniqueConstraint(
+                fields=["study", "scorer"],
+                name="baseline_responses_unique",
+                condition=models.Q(trial__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scorer} of {self.trial or 'the original model'}"

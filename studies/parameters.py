@@ -1,0 +1,215 @@
+"""Loads presets and overrides from the database and resolves them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+
+from studies.engine import parameters as engine
+from studies.engine.errors import EngineError, InvalidInputError, Problem
+from studies.engine.methods import method_get
+from studies.engine.methods.schema import Method
+from studies.engine.model_files import cached_facts, inspect_model, locate_model
+from studies.engine.parameters import Key, Layer, Resolved
+from studies.engine.settings import (
+    ResolvedSetting,
+    complete_settings,
+    parse_settings,
+    resolve_settings,
+)
+from studies.engine.values import is_sampled, parse_value, value_to_json
+from studies.models import ModelOverride, Profile, SpecColumns
+
+STUDY = "this study"  # the layer of values given for one study
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a study would run with, and who decided each part of it."""
+
+    method: Method
+    parameters: Mapping[Key, Resolved]
+    settings: Mapping[str, ResolvedSetting]
+    n_layers: int | None = None
+
+    def as_json(self) -> dict[str, list[Json]]:
+        """The table that pages, the admin and the API show, and that a study freezes."""
+        return {
+            "parameters": [self._parameter(r) for r in self.parameters.values()],
+            "settings": [
+                {"name": s.name, "value": s.value, "source": s.source, "chain": _chain(s.chain)}
+                for s in self.settings.values()
+            ],
+        }
+
+    def check(self) -> None:
+        """Refuse settings that are incomplete or contradict each other.
+
+        Raises:
+            InvalidInputError: with every such setting.
+        """
+        complete_settings(self.method, {s.name: s.value for s in self.settings.values()})
+
+    def _parameter(self, resolved: Resolved) -> Json:
+        key, value = resolved.key, resolved.value
+        derived = self.n_layers and engine.derived_layers(self.method, key, value, self.n_layers)
+        chain = [(source, value_to_json(old)) for source, old in resolved.chain]
+        return {
+            "name": key.name,
+            "component": key.component,
+            "value": value_to_json(value),
+            "display": value_display(value_to_json(value)),
+            "source": resolved.source,
+            "chain": _chain(chain),
+            "sampled": is_sampled(value),
+            "layers": derived or None,
+        }
+
+
+def profile_resolve(
+    profile: Profile,
+    model: str = "",
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    n_layers: int | None = None,
+) -> Resolution:
+    """Resolve a preset for a model, with the study's own values on top.
+
+    Raises:
+        InvalidInputError: the study's values, or a stored row that was edited past the
+            checks, cannot be taken; every fault with its place.
+    """
+    method = method_get(profile.method)
+    own_parameters, own_settings, problems = _study_values(method, parameters, settings)
+    if problems:
+        raise InvalidInputError(problems)
+    ancestry = _ancestry(profile)
+    layers = [
+        *(_profile_layer(method, preset) for preset in ancestry),
+        *_override_layers(method, model, ancestry),
+        Layer(STUDY, own_parameters),
+    ]
+    setting_layers = [(p.name, profile_settings(p)) for p in ancestry] + [(STUDY, own_settings)]
+    return Resolution(
+        method=method,
+        parameters=engine.resolve(method, layers),
+        settings=resolve_settings(method, setting_layers),
+        n_layers=n_layers if n_layers is not None else model_n_layers(model),
+    )
+
+
+def profile_settings(profile: Profile) -> Json:
+    """The settings that a preset sets itself, its scorer rows included."""
+    scorers = [row.raw for row in profile.scorers.select_related("prompts")]
+    return {**profile.settings, **({"scorers": scorers} if scorers else {})}
+
+
+def spec_problems(
+    method_name: str, place: str, name: str, component: str, raw: object
+) -> list[Problem]:
+    """Check one row of a preset or override as it would be resolved."""
+    method = method_get(method_name)
+    try:
+        engine.check_value(method, Key(name, component), parse_value(place, raw), place)
+    except InvalidInputError as error:
+        return list(error.problems)
+    return []
+
+
+def model_n_layers(model: str) -> int | None:
+    """The layer count of a local or cached model, read without loading weights."""
+    if not model:
+        return None
+    try:
+        ref = locate_model(model, settings.MODEL_ROOTS)
+        facts = inspect_model(ref.path) if ref.path else cached_facts(ref.source)
+    except EngineError:
+        return None
+    return facts.n_layers if facts else None
+
+
+def value_display(value: object) -> str:
+    """Write a value as a person reads it: 0.4 … 0.9, global | per layer, 1."""
+    if isinstance(value, Mapping):
+        extras = [name for name in ("log", "integer") if value.get(name)]
+        if value.get("step"):
+            extras.append(f"step {value['step']}")
+        end = f" ({', '.join(extras)})" if extras else ""
+        return f"{value['low']} … {value['high']}{end}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return " | ".join(map(str, value))
+    return str(value)
+
+
+def _study_values(
+    method: Method, parameters: Mapping[str, Any] | None, settings: Mapping[str, Any] | None
+) -> tuple[Mapping[Key, Any], Json, list[Problem]]:
+    """Read what was given for one study; both halves report their faults together."""
+    problems: list[Problem] = []
+    own_parameters: Mapping[Key, Any] = {}
+    own_settings: Json = {}
+    try:
+        own_parameters = engine.parse_parameters(method, parameters or {})
+    except InvalidInputError as error:
+        problems += error.problems
+    try:
+        own_settings = dict(parse_settings(method, settings or {}))
+    except InvalidInputError as error:
+        problems += error.problems
+    return own_parameters, own_settings, problems
+
+
+def _ancestry(profile: Profile) -> list[Profile]:
+    """The preset with those that it is based on, the oldest first.
+
+    Raises:
+        InvalidInputError: the presets are based on each other in a circle.
+    """
+    line: list[Profile] = []
+    current: Profile | None = profile
+    while current is not None:
+        if current in line:
+            names = " → ".join(p.name for p in [*line, current])
+            raise InvalidInputError([Problem("parent", f"presets are based in a circle: {names}")])
+        line.append(current)
+        current = current.parent
+    return line[::-1]
+
+
+def _profile_layer(method: Method, profile: Profile) -> Layer:
+    return Layer(profile.name, _row_values(method, profile.specs.all()))
+
+
+def _override_layers(method: Method, model: str, ancestry: Sequence[Profile]) -> list[Layer]:
+    """Overrides for this model: global ones first, then each preset's, vague to specific."""
+    rows = ModelOverride.objects.filter(
+        Q(profile__isnull=True, method=method.name) | Q(profile__in=ancestry)
+    )
+    layers = []
+    for owner in (None, *ancestry):
+        owned = [row for row in rows if row.profile_id == (owner.pk if owner else None)]
+        for pattern in engine.match_order({row.pattern for row in owned}, model):
+            values = _row_values(method, [row for row in owned if row.pattern == pattern])
+            kind = f"override of {owner.name}" if owner else "model override"
+            layers.append(Layer(f"{kind}: {pattern}", values))
+    return layers
+
+
+def _row_values(method: Method, rows: Iterable[SpecColumns]) -> dict[Key, Any]:
+    values = {}
+    for row in rows:
+        key = Key(row.parameter, row.component)
+        values[key] = parse_value(row.place, row.raw)
+        engine.check_value(method, key, values[key], row.place)
+    return values
+
+
+def _chain(chain: Iterable[tuple[str, Any]]) -> list[Json]:
+    return [
+        {"source": source, "value": value, "display": value_display(value)}
+        for source, value in chain
+    ]

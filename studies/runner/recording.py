@@ -1,0 +1,175 @@
+"""What a trial leaves behind, each in one transaction."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from studies.engine.pareto import dominates
+from studies.engine.results import ResponseSet as Responses
+from studies.engine.results import SessionFacts, TrialResult
+from studies.events import (
+    BaselineScored,
+    ModelLoaded,
+    Noted,
+    TrialFailed,
+    TrialFinished,
+    event_record,
+)
+from studies.jobs import Lease
+from studies.models import ResponseSet, Study, Trial
+from studies.selectors import trial_out
+
+Json = dict[str, Any]
+
+
+@transaction.atomic
+def baseline_record(lease: Lease, facts: SessionFacts) -> None:
+    """Store what loading found and how the original model scores; repeated runs replace it.
+
+    Raises:
+        LeaseLostError: the job is no longer this worker's.
+    """
+    lease.renew()
+    study = Study.objects.get(pk=lease.study_id)
+    study.facts = {
+        "architecture": facts.architecture,
+        "components": dict(facts.components),
+        "dtype": facts.dtype,
+        "device": facts.device,
+        "batch_size": facts.batch_size,
+        "response_prefix": facts.response_prefix,
+    }
+    study.n_layers = facts.n_layers
+    study.baseline = [asdict(score) for score in facts.baseline]
+    study.started_at = study.started_at or timezone.now()
+    study.save(update_fields=["facts", "n_layers", "baseline", "started_at"])
+    study.response_sets.filter(trial__isnull=True).delete()
+    _responses_store(study, None, facts.baseline_responses)
+    event_record(
+        study.pk,
+        ModelLoaded(
+            architecture=facts.architecture,
+            n_layers=facts.n_layers,
+            components=dict(facts.components),
+            dtype=facts.dtype,
+            device=facts.device,
+            batch_size=facts.batch_size,
+        ),
+    )
+    event_record(study.pk, BaselineScored(scores=study.baseline))
+    known = list(study.events.filter(kind=Noted.kind).values_list("payload", flat=True))
+    for text in dict.fromkeys(facts.notes):
+        if {"text": text} not in known:  # a resumed study has said it before
+            event_record(study.pk, Noted(text=text))
+
+
+@transaction.atomic
+def trial_record(
+    lease: Lease,
+    number: int,
+    parameters: Json,
+    result: TrialResult,
+    objectives: Sequence[tuple[str, str]],
+) -> Trial:
+    """Store a finished trial with its scores, responses and event, and mend the front.
+
+    Raises:
+        LeaseLostError: the job is no longer this worker's.
+    """
+    lease.renew()
+    study = Study.objects.get(pk=lease.study_id)
+    scores = {score.name: score for score in result.scores}
+    trial = Trial.objects.create(
+        study=study,
+        number=number,
+        state=Trial.State.COMPLETE,
+        parameters=parameters,
+        details=dict(result.details),
+        scores=[asdict(score) for score in result.scores],
+        values=[scores[name].value for name, _ in objectives],
+        seconds=result.seconds,
+        finished_at=timezone.now(),
+    )
+    _front_update(trial, [direction for _, direction in objectives])
+    _responses_store(study, trial, result.responses)
+    study.best = _best(study, trial, objectives)
+    study.n_finished = F("n_finished") + 1
+    study.seconds = F("seconds") + result.seconds
+    study.save(update_fields=["best", "n_finished", "seconds"])
+    study.refresh_from_db()
+    lease.progressed()
+    front = Trial.objects.filter(study=study, is_pareto=True).order_by("number")
+    event_record(
+        study.pk,
+        TrialFinished(
+            trial=trial_out(trial),
+            front=list(front.values_list("number", flat=True)),
+            n_finished=study.n_finished,
+        ),
+    )
+    return trial
+
+
+@transaction.atomic
+def failure_record(
+    lease: Lease, number: int, parameters: Json, reason: str, seconds: float
+) -> None:
+    """Store a trial that ended without scores, and why.
+
+    Raises:
+        LeaseLostError: the job is no longer this worker's.
+    """
+    lease.renew()
+    trial = Trial.objects.create(
+        study_id=lease.study_id,
+        number=number,
+        state=Trial.State.FAILED,
+        parameters=parameters,
+        error=reason,
+        seconds=seconds,
+        finished_at=timezone.now(),
+    )
+    Study.objects.filter(pk=lease.study_id).update(n_failed=F("n_failed") + 1)
+    lease.progressed()
+    event_record(lease.study_id, TrialFailed(trial=trial_out(trial), reason=reason))
+
+
+def _front_update(trial: Trial, directions: Sequence[str]) -> None:
+    """Set the Pareto marks that a new trial changes; only the old front can be affected."""
+    front = list(Trial.objects.filter(study=trial.study, is_pareto=True))
+    if any(dominates(other.values, trial.values, directions) for other in front):
+        return
+    beaten = [o.pk for o in front if dominates(trial.values, o.values, directions)]
+    Trial.objects.filter(pk__in=beaten).update(is_pareto=False)
+    trial.is_pareto = True
+    trial.save(update_fields=["is_pareto"])
+
+
+def _best(study: Study, trial: Trial, objectives: Sequence[tuple[str, str]]) -> list[Json]:
+    """The best value of each objective so far, this trial included."""
+    known = {row["name"]: row for row in study.best}
+    displays = {score["name"]: score["display"] for score in trial.scores}
+    for (name, direction), value in zip(objectives, trial.values, strict=True):
+        old = known.get(name)
+        if old is None or dominates([value], [old["value"]], [direction]):
+            row = {"name": name, "value": value, "display": displays[name], "trial": trial.number}
+            known[name] = row
+    return [known[name] for name, _ in objectives]
+
+
+def _responses_store(study: Study, trial: Trial | None, sets: Iterable[Responses]) -> None:
+    digests: Mapping[str, Json] = study.snapshot["prompts"]
+    ResponseSet.objects.bulk_create(
+        ResponseSet(
+            study=study,
+            trial=trial,
+            scorer=responses.scorer,
+            prompts_digest=digests[responses.prompts_slug]["digest"],
+            items=[{"response": i.response, "matched": list(i.matched)} for i in responses.items],
+        )
+        for responses in sets
+    )

@@ -1,0 +1,120 @@
+"""What the engine says of its progress, as rows."""
+
+import statistics
+import threading
+import time
+from collections import deque
+from typing import Any
+
+import psutil
+import torch
+from django.db.models import F
+
+from studies.engine.ports import Stopped
+from studies.events import Noted, PhaseChanged, announce_after_commit, event_record
+from studies.jobs import Lease, LeaseLostError
+from studies.models import Study
+from studies.models.study import StudyStatus as Status
+
+PROGRESS_PAUSE = 0.25  # seconds between two writes of the progress
+STOP_PAUSE = 0.2  # seconds between two looks at a stop request
+RECENT = 20  # trials whose median gives the ETA
+
+LABELS = {
+    "loading": "Loading the model",
+    "checking": "Checking what writes to the residual stream",
+    "batch size": "Finding the batch size",
+    "response prefix": "Looking for a common response prefix",
+    "baseline": "Scoring the original model",
+    "residuals": "Measuring residuals",
+    "good_residuals": "Measuring residuals of the good prompts",
+    "bad_residuals": "Measuring residuals of the bad prompts",
+    "matrices": "Preparing the matrices",
+    "generating": "Generating responses",
+    "scoring": "Scoring",
+    "prompts": "Fetching prompts",
+    "sampling": "Choosing parameters",
+}
+
+
+class DatabaseReporter:
+    """Writes progress into the study's row, and news as events."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._written = 0.0
+        self._phase = ""
+        self._speed: float | None = None  # tokens per second
+        self._seconds: deque[float] = deque(maxlen=RECENT)
+        self.trial: int | None = None
+
+    def phase(self, name: str, *, done: int = 0, total: int = 0) -> None:
+        changed = name != self._phase
+        if changed:
+            self._phase = name
+            if self.trial is None:  # inside trials, phases alternate: no news
+                event_record(
+                    self._lease.study_id, PhaseChanged(phase=name, label=LABELS.get(name, name))
+                )
+        if changed or done == total or time.monotonic() - self._written >= PROGRESS_PAUSE:
+            self._write(done, total)
+
+    def tokens(self, count: int, seconds: float) -> None:
+        if seconds > 0:
+            self._speed = count / seconds
+
+    def note(self, text: str) -> None:
+        event_record(self._lease.study_id, Noted(text=text))
+
+    def trial_took(self, seconds: float) -> None:
+        """Learn how long a trial takes, for the remaining time."""
+        self._seconds.append(seconds)
+
+    def _write(self, done: int, total: int) -> None:
+        self._written = time.monotonic()
+        study = Study.objects.only("n_trials", "n_finished").get(pk=self._lease.study_id)
+        left = study.n_trials - study.n_finished
+        median = statistics.median(self._seconds) if self._seconds else None
+        progress: dict[str, Any] = {
+            "phase": self._phase,
+            "label": LABELS.get(self._phase, self._phase),
+            "done": done,
+            "total": total,
+            "trial": self.trial,
+            "n_trials": study.n_trials,
+            "n_finished": study.n_finished,
+            "eta_seconds": round(median * left, 1) if median is not None else None,
+            "memory": _memory(),
+            "tokens_per_second": round(self._speed, 1) if self._speed else None,
+        }
+        progress_write(self._lease, progress)
+
+
+def progress_write(lease: Lease, progress: dict[str, Any]) -> None:
+    """Replace the study's progress, if the job is still this worker's."""
+    own = Study.objects.filter(pk=lease.study_id, jobs__pk=lease.job_id, jobs__fence=lease.fence)
+    own.update(progress=progress, progress_count=F("progress_count") + 1)
+    announce_after_commit(lease.study_id)
+
+
+class DatabaseStop:
+    """Reads the user's wish to stop, and the loss of the lease."""
+
+    def __init__(self, lease: Lease, lease_lost: threading.Event) -> None:
+        self._lease = lease
+        self._lease_lost = lease_lost
+        self._looked = 0.0
+
+    def check(self) -> None:
+        if self._lease_lost.is_set():
+            raise LeaseLostError(str(self._lease.job_id))
+        if time.monotonic() - self._looked < STOP_PAUSE:
+            return
+        self._looked = time.monotonic()
+        if Study.objects.filter(pk=self._lease.study_id, status=Status.STOPPING).exists():
+            raise Stopped
+
+
+def _memory() -> dict[str, int | None]:
+    gpu = torch.cuda.memory_allocated() if torch.cuda.is_available() else None
+    return {"ram_bytes": psutil.Process().memory_info().rss, "gpu_bytes": gpu}

@@ -1,0 +1,33 @@
+"""Read access: what a user may see, and the shapes in which pages and API show it."""
+
+from studies.selectors.access import jobs_visible_to, profiles_active, studies_visible_to
+from studies.selectors.queue import job_out, queue_places, queue_rows, workers_seen
+from studies.selectors.studies import events_after, recent_models, study_state, study_summary
+from studies.selectors.trials import (
+    baseline_responses,
+    trial_detail,
+    trial_out,
+    trial_responses,
+    trial_rows,
+    trials_of,
+)
+
+__all__ = [
+    "baseline_responses",
+    "events_after",
+    "job_out",
+    "jobs_visible_to",
+    "profiles_active",
+    "queue_places",
+    "queue_rows",
+    "recent_models",
+    "studies_visible_to",
+    "study_state",
+    "study_summary",
+    "trial_detail",
+    "trial_out",
+    "trial_responses",
+    "trial_rows",
+    "trials_of",
+    "workers_seen",
+]

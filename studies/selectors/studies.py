@@ -1,0 +1,120 @@
+"""Studies in the shapes that pages and API show."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from studies.engine.scorer_settings import SCORERS
+from studies.models import Study, StudyEvent
+from studies.models.study import StudyStatus as Status
+from studies.selectors.access import User, studies_visible_to
+from studies.selectors.queue import queue_places
+
+Json = dict[str, Any]
+
+ACTIONS: dict[str, list[str]] = {
+    Status.DRAFT: ["start"],
+    Status.QUEUED: ["stop", "extend"],
+    Status.RUNNING: ["stop", "extend"],
+    Status.STOPPING: [],
+    Status.STOPPED: ["resume", "extend"],
+    Status.FAILED: ["resume"],
+    Status.COMPLETED: ["extend"],
+}
+
+
+def events_after(study_id: UUID, number: int) -> QuerySet[StudyEvent]:
+    """Return a study's events after the one with that number, in order."""
+    return StudyEvent.objects.filter(study_id=study_id, number__gt=number).order_by("number")
+
+
+def study_state(study: Study) -> Json:
+    """Everything that a study's page shows besides trials and responses."""
+    snapshot = study.snapshot
+    error = {"code": study.error_code, "message": study.error, "advice": study.error_advice}
+    return {
+        **study_summary(study),
+        "event_count": study.event_count,
+        "error": error if study.error else None,
+        "progress": study.progress,
+        "objectives": _objectives(study),
+        "baseline": study.baseline,
+        "facts": study.facts,
+        "n_layers": study.n_layers,
+        "notes": _notes(study),
+        "actions": ACTIONS[study.status],
+        "resolved": {"parameters": snapshot["parameters"], "settings": snapshot["settings"]},
+        "prompts": snapshot["prompts"],
+    }
+
+
+def study_summary(study: Study, places: Mapping[Any, int] | None = None) -> Json:
+    """A study as a list shows it; needs `profile` and `owner` joined.
+
+    A list passes `places` (from `queue_places`) so that no row runs a query of its own.
+    """
+    if places is None:
+        places = queue_places() if study.status == Status.QUEUED else {}
+    return {
+        "id": str(study.pk),
+        "name": study.name,
+        "model": study.model,
+        "profile": {"slug": study.profile.slug, "name": study.profile.name},
+        "owner": study.owner.get_username(),
+        "status": study.status,
+        "status_label": study.get_status_display(),
+        "queue_place": places.get(study.pk),
+        "n_trials": study.n_trials,
+        "n_finished": study.n_finished,
+        "n_failed": study.n_failed,
+        "best": study.best,
+        "seconds": round(study.seconds, 3),
+        "created_at": study.created_at.isoformat(),
+        "started_at": study.started_at and study.started_at.isoformat(),
+        "finished_at": study.finished_at and study.finished_at.isoformat(),
+    }
+
+
+def recent_models(user: User, *, limit: int = 20) -> list[str]:
+    """Suggest models: folders below the model roots, then those that the user has used."""
+    used = studies_visible_to(user).order_by("-created_at").values_list("model", flat=True)
+    return list(dict.fromkeys([*_local_models(), *used[:200]]))[:limit]
+
+
+def _local_models() -> list[str]:
+    """Name the folders with a model in them, as a user types them: relative to their root."""
+    found: list[str] = []
+    for root in settings.MODEL_ROOTS:
+        configs = [*root.glob("*/config.json"), *root.glob("*/*/config.json")]
+        found += sorted(str(Path(c).parent.relative_to(root)) for c in configs)
+    return found
+
+
+def _objectives(study: Study) -> list[Json]:
+    """The scores that the search optimises, with the original model's values."""
+    baseline = {score["name"]: score for score in study.baseline}
+    settings = {s["name"]: s["value"] for s in study.snapshot["settings"]}
+    rows = []
+    for scorer in settings.get("scorers") or []:
+        if scorer["optimization"] == "none":
+            continue
+        name = scorer.get("name") or SCORERS[scorer["scorer"]].label
+        score = baseline.get(name, {})
+        rows.append(
+            {
+                "name": name,
+                "direction": scorer["optimization"],
+                "baseline": score.get("value"),
+                "baseline_display": score.get("display"),
+            }
+        )
+    return rows
+
+
+def _notes(study: Study) -> list[str]:
+    notes = study.events.filter(kind="note").order_by("number")
+    return [payload["text"] for payload in notes.values_list("payload", flat=True)]

@@ -1,0 +1,72 @@
+"""Trials and responses in the shapes that pages and API show."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import QuerySet
+
+from studies.models import FrozenPrompts, ResponseSet, Study, Trial
+
+Json = dict[str, Any]
+
+
+def trials_of(study: Study, *, pareto: bool = False) -> QuerySet[Trial]:
+    """Return a study's trials in the order of their numbers, or only its front."""
+    trials = Trial.objects.filter(study=study).order_by("number")
+    return trials.filter(is_pareto=True) if pareto else trials
+
+
+def trial_rows(study: Study, *, pareto: bool = False) -> list[Json]:
+    """Return a study's trials as pages and API show them."""
+    return [trial_out(trial) for trial in trials_of(study, pareto=pareto)]
+
+
+def trial_out(trial: Trial) -> Json:
+    """One trial as pages, events and API show it."""
+    return {
+        "number": trial.number,
+        "state": trial.state,
+        "parameters": trial.parameters,
+        "kernel": trial.details.get("kernel", {}),
+        "direction": trial.details.get("direction", ""),
+        "scores": trial.scores,
+        "seconds": round(trial.seconds, 3),
+        "pareto": trial.is_pareto,
+        "error": trial.error,
+    }
+
+
+def trial_detail(study: Study, number: int) -> Json:
+    """Return one trial.
+
+    Raises:
+        Trial.DoesNotExist: the study has no trial of that number.
+    """
+    return trial_out(trials_of(study).get(number=number))
+
+
+def trial_responses(study: Study, number: int) -> list[Json]:
+    """Return every prompt of every scorer with a trial's response to it.
+
+    Raises:
+        Trial.DoesNotExist: the study has no trial of that number.
+    """
+    trial = trials_of(study).get(number=number)
+    return _responses(trial.response_sets.order_by("pk"))
+
+
+def baseline_responses(study: Study) -> list[Json]:
+    """Return every prompt of every scorer with the original model's response to it."""
+    return _responses(study.response_sets.filter(trial__isnull=True).order_by("pk"))
+
+
+def _responses(sets: Iterable[ResponseSet]) -> list[Json]:
+    rows = list(sets)
+    frozen = FrozenPrompts.objects.in_bulk({row.prompts_digest for row in rows})
+    return [
+        {"scorer": row.scorer, "prompt": prompt["user"], **item}
+        for row in rows
+        for prompt, item in zip(
+            frozen[row.prompts_digest].prompts[: len(row.items)], row.items, strict=True
+        )
+    ]

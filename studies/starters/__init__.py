@@ -1,0 +1,5 @@
+"""The presets and prompt sets that a new installation begins with."""
+
+from studies.starters.seeding import starters_seed
+
+__all__ = ["starters_seed"]

@@ -1,0 +1,147 @@
+// The page of one study: renders the server's snapshot, then follows the study's events.
+
+import { call } from "./api.js";
+import { mountControls } from "./controls.js";
+import { completeTrials, frontOrder } from "./derived.js";
+import { byId, el, readJson, setText, throttled, toggle } from "./dom.js";
+import { value } from "./format.js";
+import { mountHistory } from "./history.js";
+import { mountPareto } from "./pareto.js";
+import { mountResponses } from "./responses.js";
+import { keepConnected } from "./socket.js";
+import { drawSpace } from "./space.js";
+import { mountStatus } from "./status.js";
+import { createStore } from "./store.js";
+import { mountTable } from "./table.js";
+import { mountTrial } from "./trial.js";
+
+const DRAW_EVERY = 200; // milliseconds
+const QUEUE_EVERY = 5000; // milliseconds; places in the queue are no events
+
+const snapshot = readJson("study-state");
+const store = createStore(snapshot, readJson("study-trials"));
+const study = `studies/${snapshot.id}`;
+let selected = chosenBefore();
+
+const actions = { select };
+const parts = [
+  mountStatus(),
+  mountControls(snapshot.id, store),
+  mountPareto(byId("pareto"), actions),
+  mountHistory(byId("history"), actions),
+  mountTable(byId("trials"), actions),
+  mountTrial(byId("trial"), `/${study}/`),
+  drawFacts,
+  drawEmpty,
+];
+const showResponses = mountResponses(byId("responses"), snapshot.id);
+drawSpace(byId("space"), snapshot.resolved);
+
+function drawNow() {
+  for (const draw of parts) draw(store.state, selected);
+  showResponses(hasAnswers(selected) ? selected : null);
+}
+const draw = throttled(drawNow, DRAW_EVERY);
+store.subscribe((_state, kind) => {
+  if (kind === "status_changed" || kind === "trial_finished") refresh();
+  draw();
+});
+
+/** What events leave out: advice, the queue's place, the time spent. */
+const refresh = throttled(async () => {
+  let fresh;
+  try {
+    fresh = await call("GET", study);
+  } catch {
+    return; // the banner of the socket says that the server is away
+  }
+  // Older than what the events said meanwhile: the next event asks again.
+  if (fresh.event_count < store.state.event_count) return;
+  const { status, status_label, error, actions: can, queue_place, seconds, facts } = fresh;
+  store.merge({ status, status_label, error, actions: can, queue_place, seconds, facts });
+}, 1000);
+setInterval(() => {
+  if (store.state.status === "queued" && !document.hidden) refresh();
+}, QUEUE_EVERY);
+
+keepConnected({
+  path: `/ws/${study}/`,
+  after: () => store.state.event_count,
+  onMessage: (message) => store.apply(message),
+  onState: drawConnection,
+  onFailure: catchUp,
+});
+
+/** While no socket gets through, the same events come from the API. */
+async function catchUp() {
+  try {
+    const { items } = await call("GET", `${study}/events?after=${store.state.event_count}`);
+    items.forEach((event) => store.apply(event));
+  } catch {
+    // The server is away altogether; the socket keeps trying.
+  }
+}
+
+function drawConnection(state, text) {
+  const banner = byId("connection");
+  setText(banner, text);
+  toggle(banner, state !== "live");
+  document.body.dataset.connection = state;
+}
+
+function select(number) {
+  selected = number;
+  history.replaceState(null, "", `#trial=${number}`);
+  drawNow();
+}
+
+function chosenBefore() {
+  const typed = /^#trial=(\d+)$/.exec(location.hash)?.[1];
+  if (typed !== undefined) return Number(typed);
+  if (snapshot.status !== "completed") return null;
+  const best = frontOrder(completeTrials(store.state.trials), snapshot.objectives)[0];
+  return best?.number ?? null;
+}
+
+window.addEventListener("hashchange", () => {
+  const typed = /^#trial=(\d+)$/.exec(location.hash)?.[1];
+  if (typed !== undefined) select(Number(typed));
+});
+
+function hasAnswers(number) {
+  return number !== null && store.state.trials.get(number)?.state === "complete";
+}
+
+/** Charts without a point would show made-up axes. */
+function drawEmpty(state) {
+  const some = completeTrials(state.trials).length > 0;
+  for (const id of ["pareto", "history"]) toggle(byId(id), some);
+  for (const node of document.querySelectorAll("[data-no-trials]")) toggle(node, !some);
+}
+
+function drawFacts(state) {
+  const root = byId("facts");
+  const names = {
+    architecture: "Architecture", n_layers: "Layers", components: "Components", dtype: "Number format",
+    device: "Device", batch_size: "Batch size", response_prefix: "Response prefix",
+  };
+  const rows = Object.entries(names)
+    .map(([key, label]) => [label, state.facts[key] ?? (key === "n_layers" ? state.n_layers : null)])
+    .filter(([, raw]) => raw !== null && raw !== undefined && raw !== "");
+  toggle(byId("facts-box"), rows.length > 0);
+  const key = JSON.stringify(rows);
+  if (root.dataset.key === key) return;
+  root.dataset.key = key;
+  root.replaceChildren(...rows.flatMap(([label, raw]) => [
+    el("dt", {}, label), el("dd", { class: "num" }, factText(raw)),
+  ]));
+}
+
+function factText(raw) {
+  if (raw && typeof raw === "object" && !Array.isArray(raw)) {
+    return Object.entries(raw).map(([name, count]) => `${name} × ${count}`).join(", ");
+  }
+  return value(raw);
+}
+
+drawNow();

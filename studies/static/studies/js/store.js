@@ -1,0 +1,117 @@
+// The state of a study's page: the server's snapshot, then its numbered events on top.
+
+/** @typedef {import("./types.js").StudyState} StudyState */
+
+const LABELS = {
+  draft: "Draft", queued: "Queued", running: "Running", stopping: "Stopping",
+  stopped: "Stopped", completed: "Completed", failed: "Failed",
+};
+const ACTIONS = {
+  draft: ["start"], queued: ["stop", "extend"], running: ["stop", "extend"], stopping: [],
+  stopped: ["resume", "extend"], failed: ["resume"], completed: ["extend"],
+};
+export const ACTIVE = new Set(["queued", "running", "stopping"]);
+
+/** What each kind of event changes. Applied in order, each number once. */
+const REDUCERS = {
+  status_changed(state, event) {
+    state.status = event.status;
+    state.status_label = LABELS[event.status] ?? event.status;
+    state.actions = ACTIONS[event.status] ?? [];
+    state.error = event.status === "failed" ? { code: "", message: event.reason, advice: "" } : null;
+    state.reason = event.reason;
+    state.queue_place = null;
+    if (event.status !== "running" && event.status !== "stopping") state.current = null;
+  },
+  phase_changed(state, event) {
+    state.progress = { ...state.progress, phase: event.phase, label: event.label, done: 0, total: 0 };
+  },
+  note(state, event) {
+    if (!state.notes.includes(event.text)) state.notes = [...state.notes, event.text];
+  },
+  model_loaded(state, { number, kind, at, ...facts }) {
+    state.facts = { ...state.facts, ...facts };
+    state.n_layers = facts.n_layers ?? state.n_layers;
+  },
+  baseline_scored(state, event) {
+    state.baseline = event.scores;
+    const optimised = event.scores.filter((s) => s.direction !== "none");
+    state.objectives = optimised.map((score) => ({
+      name: score.name,
+      direction: score.direction,
+      baseline: score.value,
+      baseline_display: score.display,
+    }));
+  },
+  trial_started(state, event) {
+    state.current = { trial: event.trial, parameters: event.parameters };
+  },
+  trial_finished(state, event) {
+    keepTrial(state, event.trial);
+    const front = new Set(event.front);
+    for (const [number, trial] of state.trials) {
+      if (trial.pareto !== front.has(number)) {
+        state.trials.set(number, { ...trial, pareto: front.has(number) });
+      }
+    }
+    state.n_finished = event.n_finished;
+  },
+  trial_failed(state, event) {
+    keepTrial(state, event.trial);
+  },
+  extended(state, event) {
+    state.n_trials = event.n_trials;
+  },
+};
+
+function keepTrial(state, trial) {
+  state.trials.set(trial.number, trial);
+  if (state.current?.trial === trial.number) state.current = null;
+  state.n_failed = [...state.trials.values()].filter((t) => t.state === "failed").length;
+}
+
+/**
+ * @param {any} snapshot `study_state` as the page was rendered with
+ * @param {import("./types.js").Trial[]} trials
+ */
+export function createStore(snapshot, trials) {
+  /** @type {StudyState} */
+  const state = {
+    ...snapshot,
+    current: null,
+    trials: new Map(trials.map((trial) => [trial.number, trial])),
+  };
+  const listeners = new Set();
+  const changed = (kind) => listeners.forEach((listener) => listener(state, kind));
+
+  return {
+    state,
+    /** @param {(state: StudyState, kind: string) => void} listener */
+    subscribe: (listener) => listeners.add(listener),
+
+    /**
+     * Apply a message of the socket.
+     * @returns {boolean} false if an event is missing before this one
+     */
+    apply(message) {
+      if (message.kind === "progress") {
+        const { kind, n_trials, n_finished, ...progress } = message;
+        state.progress = progress;
+        changed("progress");
+        return true;
+      }
+      if (!message.kind || message.number <= state.event_count) return true;
+      if (message.number !== state.event_count + 1) return false;
+      REDUCERS[message.kind]?.(state, message); // kinds of a newer server are skipped
+      state.event_count = message.number;
+      changed(message.kind);
+      return true;
+    },
+
+    /** Take what events do not carry: queue place, error with advice, times. */
+    merge(fields) {
+      Object.assign(state, fields);
+      changed("merged");
+    },
+  };
+}

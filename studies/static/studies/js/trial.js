@@ -1,0 +1,79 @@
+// The selected trial: its scores beside the original's, its parameters, its kernel.
+
+import { el, toggle } from "./dom.js";
+import { duration, flatParameters, number, value } from "./format.js";
+import { mountKernel } from "./kernel.js";
+
+/** @param {HTMLElement} root @param {string} studyUrl */
+export function mountTrial(root, studyUrl) {
+  const empty = el("p", { class: "empty" },
+    "Click a point or a row to see a trial's parameters, kernel and answers.");
+  const head = el("div", { class: "trial-head" });
+  const scores = el("div", { class: "scroll" });
+  const parameters = el("dl", { class: "facts" });
+  const kernelTitle = el("h4", {}, "Ablation strength over the layers");
+  const kernelBox = el("div");
+  const filled = el("div", { hidden: true }, head, scores, kernelTitle, kernelBox,
+    el("h4", {}, "Parameters"), parameters);
+  root.replaceChildren(empty, filled);
+  let drawKernel = null;
+  let drawn = null;
+
+  return (state, selected) => {
+    const trial = selected === null ? null : (state.trials.get(selected) ?? null);
+    toggle(empty, !trial);
+    toggle(filled, Boolean(trial));
+    if (!trial || trial === drawn) return;
+    drawn = trial;
+    head.replaceChildren(...headParts(trial, studyUrl));
+    scores.replaceChildren(trial.scores.length ? scoreTable(trial, state) : failure(trial));
+    parameters.replaceChildren(...parameterList(trial));
+    const hasKernel = Object.keys(trial.kernel ?? {}).length > 0;
+    toggle(kernelTitle, hasKernel);
+    toggle(kernelBox, hasKernel);
+    if (!hasKernel) return;
+    drawKernel ??= mountKernel(kernelBox); // only now: a hidden canvas has no size
+    drawKernel(trial.kernel);
+  };
+}
+
+function headParts(trial, studyUrl) {
+  return [
+    el("h3", {}, `Trial ${trial.number}`),
+    trial.pareto && el("span", { class: "pill front" }, "front"),
+    trial.state !== "complete" && el("span", { class: `pill ${trial.state}` }, trial.state),
+    el("span", { class: "muted num" }, duration(trial.seconds)),
+    el("a", { href: `${studyUrl}trials/${trial.number}/`, class: "push" }, "Own page"),
+  ].filter(Boolean);
+}
+
+function failure(trial) {
+  return el("div", { class: "callout error" }, trial.error || "This trial has no scores.");
+}
+
+function scoreTable(trial, state) {
+  const original = new Map((state.baseline ?? []).map((score) => [score.name, score]));
+  const rows = trial.scores.map((score) => {
+    const before = original.get(score.name)?.display ?? number(score.baseline);
+    return el("tr", {},
+      el("th", { scope: "row" }, score.name),
+      el("td", { class: "num strong" }, score.display || number(score.value)),
+      el("td", { class: "num" }, before),
+      el("td", { class: "num muted" }, interval(score)));
+  });
+  const titles = ["Score", "This trial", "Original", "95 % interval"];
+  return el("table", { class: "table compact" },
+    el("thead", {}, el("tr", {}, ...titles.map((t) => el("th", { scope: "col" }, t)))),
+    el("tbody", {}, ...rows));
+}
+
+function interval({ low, high }) {
+  if (low === null || high === null || low === undefined || high === undefined) return "–";
+  return `${number(low)} – ${number(high)}`;
+}
+
+function parameterList(trial) {
+  const rows = flatParameters(trial.parameters).map(([name, raw]) => [name, value(raw)]);
+  if (trial.direction) rows.push(["direction", trial.direction]);
+  return rows.flatMap(([name, text]) => [el("dt", {}, name), el("dd", { class: "num" }, text)]);
+}

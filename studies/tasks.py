@@ -1,0 +1,20 @@
+"""Huey tasks: a doorbell without arguments, answered with one call."""
+
+from huey.contrib.djhuey import db_task, on_startup
+
+
+@db_task()
+def look_for_work() -> None:
+    """Do queued jobs until there are none; lost and doubled rings do no harm."""
+    # Imported here so that ringing does not load torch into the web process.
+    from studies.worker import work
+
+    work()
+
+
+@on_startup()
+def start_worker() -> None:
+    """Run in each new worker process, before its first task."""
+    from studies.worker import worker_start
+
+    worker_start(ring=look_for_work)

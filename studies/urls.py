@@ -1,0 +1,16 @@
+"""The pages' addresses, those for logging in and out included."""
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+from studies import views
+
+urlpatterns = [
+    path("", views.study_list, name="study-list"),
+    path("studies/new", views.study_new, name="study-new"),
+    path("studies/<uuid:study_id>/", views.study_detail, name="study-detail"),
+    path("studies/<uuid:study_id>/trials/<int:number>/", views.trial_detail, name="trial-detail"),
+    path("queue/", views.work_queue, name="queue"),
+    path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("accounts/logout/", LogoutView.as_view(), name="logout"),
+]
