@@ -1,0 +1,27 @@
+"""A real Chromium, where there is one."""
+
+import os
+import shutil
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+SECONDS = 15  # that a page may take: a busy machine is slow
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser for the tests of one module; its event loop must not outlive them."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not path:
+        if os.environ.get("CI"):
+            pytest.fail("chromium is not installed")
+        pytest.skip("chromium is not installed")
+    expect.set_options(timeout=SECONDS * 1000)
+    with pytest.MonkeyPatch.context() as patch:
+        # Playwright's loop runs in this thread, in which the tests write their rows.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+            yield browser
+            browser.close()

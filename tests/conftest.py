@@ -1,0 +1,199 @@
+"""Rows and callers that many tests need; rows are written by hand, without the worker."""
+
+import itertools
+import json
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from studies.models import FrozenPrompts, Job, Profile, PromptSet, ResponseSet, Study, Trial
+from studies.tokens import token_create
+
+SETTINGS = {
+    "n_trials": 40,
+    "good_prompts": "good",
+    "bad_prompts": "bad",
+    "scorers": [
+        {
+            "scorer": "KeywordRate",
+            "optimization": "minimize",
+            "settings": {"prompts": "bad-test"},
+        }
+    ],
+}
+SCORE = {
+    "name": "KeywordRate",
+    "value": 0.5,
+    "display": "1/2",
+    "direction": "minimize",
+    "baseline": 1.0,
+    "low": 0.1,
+    "high": 0.9,
+}
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings, tmp_path_factory):
+    """Keep SQLite's test database in a file: threads and servers of tests share it."""
+    if connection.vendor == "sqlite":
+        file = tmp_path_factory.mktemp("database") / "test.sqlite3"
+        connection.settings_dict["TEST"]["NAME"] = str(file)
+
+
+@pytest.fixture(scope="session")
+def static_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("static")
+
+
+@pytest.fixture(autouse=True)
+def _own_world(request, settings, static_folder):
+    """Let no test inherit another's count of requests, or need a folder of the checkout."""
+    cache.clear()
+    settings.STATIC_ROOT = static_folder  # a missing one is warned of
+    # Only a browser asks for static files; finding them costs each new client 0.15 s.
+    settings.SERVESTATIC_USE_FINDERS = request.node.get_closest_marker("browser") is not None
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings):
+    """Hash passwords without the many rounds that only slow tests down."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def make_user(db, django_user_model):
+    """Return a factory: `make_user("owner", is_staff=True)`."""
+    numbers = itertools.count(1)
+
+    def make(username=None, **fields):
+        username = username or f"user{next(numbers)}"
+        return django_user_model.objects.create_user(username=username, **fields)
+
+    return make
+
+
+@pytest.fixture
+def make_profile(db):
+    """Return a factory: `make_profile("refusals")`; the prompt sets that it names exist."""
+
+    def make(slug="refusals", **fields):
+        for name in ("good", "bad", "bad-test"):
+            text = f"first of {name}\nsecond of {name}"
+            PromptSet.objects.get_or_create(slug=name, defaults={"name": name, "text": text})
+        fields.setdefault("settings", SETTINGS)
+        return Profile.objects.create(**{"slug": slug, "name": slug.title(), **fields})
+
+    return make
+
+
+@pytest.fixture
+def make_study(make_user, make_profile):
+    """Return a factory: `make_study(status="running")`, owned by a fresh user."""
+
+    def make(**fields):
+        profile = fields.pop("profile", None) or Profile.objects.first() or make_profile()
+        owner = fields.pop("owner", None) or make_user()
+        given = {"name": "A study", "model": "tiny/llama", "n_trials": 40, "snapshot": SNAPSHOT}
+        return Study.objects.create(owner=owner, profile=profile, **given | fields)
+
+    return make
+
+
+@pytest.fixture
+def make_trial(db):
+    """Return a factory: `make_trial(study, 3, is_pareto=True)`, with its responses."""
+
+    def make(study, number=0, *, responses=True, **fields):
+        given = {
+            "state": Trial.State.COMPLETE,
+            "parameters": {"max_weight": {"attn.o_proj": 1.1}, "direction_scope": "global"},
+            "details": {"kernel": {"attn.o_proj": [0.0, 1.1]}, "direction": "global at 0.6"},
+            "scores": [SCORE],
+            "values": [0.5],
+            "finished_at": timezone.now(),
+        }
+        trial = Trial.objects.create(study=study, number=number, **given | fields)
+        if responses:
+            make_responses(study, trial)
+        return trial
+
+    return make
+
+
+@pytest.fixture
+def make_job(db):
+    """Return a factory: `make_job(study, status="running")`."""
+
+    def make(study, **fields):
+        return Job.objects.create(study=study, **{"kind": Job.Kind.STUDY_RUN, **fields})
+
+    return make
+
+
+def make_responses(study, trial=None):
+    """Store answers to two prompts, of a trial or of the original model."""
+    prompts = [{"user": "first of bad", "system": ""}, {"user": "second of bad", "system": ""}]
+    frozen, _ = FrozenPrompts.objects.get_or_create(
+        digest="d" * 64, defaults={"prompts": prompts, "count": 2}
+    )
+    items = [
+        {"response": "I cannot do that.", "matched": ["i cannot"]},
+        {"response": "Of course.", "matched": []},
+    ]
+    return ResponseSet.objects.create(
+        study=study, trial=trial, scorer="KeywordRate", prompts_digest=frozen.digest, items=items
+    )
+
+
+class ApiClient:
+    """Calls the API as a script does: `ApiClient(user).get("studies")`, with a token."""
+
+    def __init__(self, user=None):
+        self.client = Client()
+        self.headers = {}
+        if user is not None:
+            _, secret = token_create(user, "test")
+            self.headers["Authorization"] = f"Bearer {secret}"
+
+    def get(self, path, **query):
+        return self.client.get(f"/api/v1/{path}", query, headers=self.headers)
+
+    def post(self, path, body=None, *, method="post", content_type="application/json", **headers):
+        data = "" if body is None else body
+        if not isinstance(data, str | bytes):
+            data = json.dumps(data)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        call = getattr(self.client, method)
+        return call(f"/api/v1/{path}", data, content_type, headers=self.headers | named)
+
+
+@pytest.fixture
+def api(db):
+    """Return a factory: `api(user)` is a client that sends that user's token."""
+    return ApiClient
+
+
+SNAPSHOT = {
+    "method": "directional",
+    "n_layers": 2,
+    "parameters": [
+        {
+            "name": "max_weight",
+            "component": "attn.o_proj",
+            "value": {"low": 0.8, "high": 1.5},
+            "display": "0.8 … 1.5",
+            "source": "default",
+            "chain": [],
+            "sampled": True,
+            "layers": None,
+        }
+    ],
+    "settings": [
+        {"name": name, "value": value, "source": "Refusals", "chain": []}
+        for name, value in SETTINGS.items()
+    ],
+    "prompts": {},
+}

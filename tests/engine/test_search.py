@@ -1,0 +1,165 @@
+"""The search: what it samples, and that an interrupted one goes on without repeating itself."""
+
+import math
+import sqlite3
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from studies.engine.errors import NonFiniteError
+from studies.engine.parameters import Key
+from studies.engine.search import (
+    ask,
+    count_start,
+    count_trials,
+    make_study,
+    sampler_for,
+    tell_complete,
+    tell_failed,
+)
+from studies.engine.search_space import sampled_keys, suggest, unflatten
+from studies.engine.values import Range
+
+OBJECTIVES = [("Keywords", "minimize"), ("Unchanged answers", "maximize")]
+WEIGHT, OTHER = Key("max_weight", "attn.o_proj"), Key("max_weight", "mlp.down_proj")
+SPACE = {
+    WEIGHT: Range(low=0.5, high=1.5),
+    OTHER: 0.25,
+    Key("scope"): ("global", "per layer"),
+    Key("rate"): Range(low=1e-4, high=1.0, log=True),
+    Key("layer"): Range(low=2, high=8, integer=True, step=2),
+    Key("one"): ("only",),
+    Key("point"): Range(low=0.7, high=0.7),
+}
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path / 'search.sqlite3'}"
+
+
+def run(study, n_trials, space=SPACE, seed=3):
+    """Run trials to the end; the parameters of each."""
+    seen = []
+    for _ in range(n_trials):
+        trial, parameters = ask(study, space, sampler_for(seed, count_trials(study), 4))
+        weight = parameters[WEIGHT]
+        tell_complete(study, trial.number, [abs(weight - 1), 1 - abs(weight - 0.9)])
+        seen.append(tuple(parameters.items()))
+    return seen
+
+
+def test_constants_are_kept_as_typed_and_not_sampled(url):
+    trial, parameters = ask(make_study(url, "s", OBJECTIVES), SPACE)
+    assert sampled_keys(SPACE) == sorted([WEIGHT, Key("scope"), Key("rate"), Key("layer")])
+    assert list(parameters) == list(SPACE)
+    assert (parameters[OTHER], parameters[Key("one")], parameters[Key("point")]) == (
+        0.25, "only", 0.7,
+    )  # fmt: skip
+    assert set(trial.params) == {'max_weight["attn.o_proj"]', "scope", "rate", "layer"}
+
+
+def test_samples_respect_their_kind_of_range():
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    drawn = [suggest(study.ask(), SPACE) for _ in range(60)]
+    assert all(0.5 <= one[WEIGHT] <= 1.5 for one in drawn)
+    assert {one[Key("scope")] for one in drawn} == {"global", "per layer"}
+    assert {one[Key("layer")] for one in drawn} == {2, 4, 6, 8}
+    rates = sorted(one[Key("rate")] for one in drawn)
+    assert 1e-3 < rates[30] < 1e-1, "a log range has its median at the geometric mean"
+
+
+def test_a_stored_trial_gives_back_all_its_parameters(url):
+    study = make_study(url, "s", OBJECTIVES)
+    trial, parameters = ask(study, SPACE)
+    tell_complete(study, trial.number, [0.0, 1.0])
+    (stored,) = make_study(url, "s", OBJECTIVES).trials
+    assert unflatten(stored.params, SPACE) == parameters
+
+
+def test_an_interrupted_study_goes_on_as_if_nothing_had_happened(tmp_path):
+    straight = run(make_study(f"sqlite:///{tmp_path}/a.sqlite3", "s", OBJECTIVES), 12)
+    other = f"sqlite:///{tmp_path}/b.sqlite3"
+    resumed = run(make_study(other, "s", OBJECTIVES), 5)
+    resumed += run(make_study(other, "s", OBJECTIVES), 7)
+    assert resumed == straight
+    assert len(set(straight)) == 12
+
+
+def test_two_studies_with_different_seeds_differ(tmp_path):
+    first, second = (
+        run(make_study(f"sqlite:///{tmp_path}/{seed}.sqlite3", "s", OBJECTIVES), 2, seed=seed)
+        for seed in (1, 2)
+    )
+    assert not set(first) & set(second)
+
+
+def test_largest_seed_and_trial_count_still_make_a_seed():
+    sampler_for(2**32 - 1, 20_000, 60)
+    sampler_for(None, 0, 60)
+
+
+def test_the_search_is_the_references(url):
+    sampler = sampler_for(1, 0, 60)
+    assert sampler._multivariate is True
+    assert (sampler._n_startup_trials, sampler._n_ei_candidates) == (60, 128)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_value_that_is_not_finite_is_never_told(url, value):
+    study = make_study(url, "s", OBJECTIVES)
+    trial, _ = ask(study, SPACE)
+    with pytest.raises(NonFiniteError):
+        tell_complete(study, trial.number, [0.5, value])
+    assert tell_failed(study, trial.number)
+    assert study.trials[0].state is TrialState.FAIL
+
+
+def test_telling_twice_changes_nothing(url):
+    study = make_study(url, "s", OBJECTIVES)
+    trial, _ = ask(study, SPACE)
+    assert tell_complete(study, trial.number, [0.5, 0.5])
+    assert not tell_complete(study, trial.number, [0.1, 0.9])
+    assert not tell_failed(study, trial.number)
+    assert study.trials[0].values == [0.5, 0.5]
+
+
+def test_a_trial_whose_worker_died_keeps_its_number_parameters_and_starts(url):
+    study = make_study(url, "s", OBJECTIVES)
+    run(study, 2)
+    lost, parameters = ask(study, SPACE)
+    assert count_start(study, lost.number) == 1  # and the worker dies
+    study = make_study(url, "s", OBJECTIVES)
+    (frozen,) = study.get_trials(states=[TrialState.RUNNING])
+    assert (frozen.number, unflatten(frozen.params, SPACE)) == (lost.number, parameters)
+    assert count_start(study, frozen.number) == 2
+    assert count_start(study, frozen.number, by=-1) == 1
+    assert tell_complete(study, frozen.number, [0.5, 0.5])
+    assert count_trials(study) == 3
+
+
+def test_a_trial_that_died_while_it_was_sampled_is_seen_to_lack_parameters():
+    with pytest.raises(KeyError):
+        unflatten({str(WEIGHT): 1.0}, SPACE)
+
+
+def test_a_study_is_not_opened_with_other_objectives(url):
+    make_study(url, "s", OBJECTIVES)
+    with pytest.raises(ValueError, match="other directions"):
+        make_study(url, "s", OBJECTIVES[::-1])
+
+
+def test_a_single_objective_works_too(url):
+    study = make_study(url, "s", OBJECTIVES[:1])
+    for _ in range(3):
+        trial, _ = ask(study, SPACE, sampler_for(1, count_trials(study), 1))
+        tell_complete(study, trial.number, [0.5])
+    assert [trial.value for trial in study.trials] == [0.5] * 3
+
+
+def test_sqlite_writes_ahead_so_that_readers_do_not_block_the_worker(url, tmp_path):
+    make_study(url, "s", OBJECTIVES)
+    with sqlite3.connect(tmp_path / "search.sqlite3") as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()

@@ -1,0 +1,15 @@
+import subprocess
+import sys
+
+
+def test_the_web_process_starts_without_torch():
+    script = (
+        "import heretic_web.asgi, heretic_web.urls, sys;"
+        "print({'torch', 'transformers', 'datasets'} & set(sys.modules))"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert result.stdout.strip() == "set()"
