@@ -15,6 +15,7 @@ from ninja.errors import HttpError
 from studies.engine.errors import EngineError, InvalidInputError, ModelError, Problem
 from studies.engine.problems import MAX_PROBLEMS
 from studies.lifecycle import StatusConflictError
+from studies.permissions import PermissionMissingError
 
 logger = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
@@ -100,6 +101,11 @@ def _body(error: BodyError) -> Answer:
 @answer.register
 def _conflict(error: StatusConflictError) -> Answer:
     return Answer(409, error.code, str(error), [Problem("status", f"is {error.current}")])
+
+
+@answer.register
+def _permission(error: PermissionMissingError) -> Answer:
+    return Answer(403, "permission_missing", str(error))
 
 
 @answer.register(Http404)
