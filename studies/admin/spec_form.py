@@ -14,10 +14,12 @@ from studies.admin.widgets import HintSelect, SuggestInput
 from studies.engine.errors import Problem
 from studies.engine.methods import METHODS, method_get
 from studies.engine.methods.schema import GENERAL, Parameter
+from studies.engine.override_rows import row_problems
+from studies.engine.parameters import Key
 from studies.engine.values import Value, value_to_json
 from studies.models import SpecColumns, SpecKind
 from studies.models.parameters import METHOD_DEFAULT
-from studies.parameters import spec_problems, value_display
+from studies.parameters import value_display
 
 VALUE_COLUMNS: Final = ("constant", "low", "high", "step", "log", "choices")
 SPEC_COLUMNS: Final = ("parameter", "component", "kind", *VALUE_COLUMNS)
@@ -71,24 +73,12 @@ class SpecForm(forms.ModelForm[SpecColumns]):
         return cleaned | {name: getattr(probe, name) for name in VALUE_COLUMNS}
 
     def _judge(self, probe: SpecColumns) -> None:
-        parameter = self.row_method.parameter(probe.parameter)
-        if parameter is None:
-            self.add_error("parameter", f"{self.row_method.label} has no such parameter.")
-        elif message := self.row_method.component_problem(parameter, probe.component):
-            self.add_error("component", sentence(message))
-        elif probe.kind == SpecKind.CONSTANT and probe.constant == "":
-            self.add_error("constant", "Type the value.")
-        elif probe.kind == SpecKind.CHOICES and not probe.choices:
-            self.add_error("choices", "Type at least one choice.")
-        else:
-            problems = spec_problems(
-                self.row_method.name, probe.place, probe.parameter, probe.component, probe.raw
-            )
-            for problem in problems:
-                self._add_problem(probe, problem)
+        key = Key(probe.parameter, probe.component)
+        for problem in row_problems(self.row_method, key, probe.raw):
+            self._add_problem(probe, problem)
 
     def _add_problem(self, probe: SpecColumns, problem: Problem) -> None:
-        field = place_field(problem.place.removeprefix(probe.place), SpecKind(probe.kind))
+        field = row_field(problem.place, SpecKind(probe.kind))
         if field not in self.errors:  # else the field has said already what is wrong with it
             self.add_error(field, sentence(problem.message))
 
@@ -115,9 +105,11 @@ def sentence(message: str) -> str:
     return f"{message[:1].upper()}{message[1:].rstrip('.')}."
 
 
-def place_field(tail: str, kind: SpecKind) -> str:
-    """Name the form field that the rest of a problem's place speaks of."""
-    if match := _ENDS.search(tail):
+def row_field(place: str, kind: SpecKind) -> str:
+    """Name the form field that a problem's place in a row speaks of."""
+    if place in ("parameter", "component"):
+        return place
+    if match := _ENDS.search(place):
         return match[1]
     return {SpecKind.CONSTANT: "constant", SpecKind.CHOICES: "choices"}.get(kind, "low")
 

@@ -2,12 +2,26 @@
 
 from studies.commands.creation import study_create
 from studies.commands.jobs import job_cancel, job_set_priority
+from studies.commands.overrides import override_create, override_delete, override_update
+from studies.commands.presets import (
+    profile_create,
+    profile_delete,
+    profile_duplicate,
+    profile_update,
+)
 from studies.commands.prompt_sets import prompt_set_check, prompt_set_create
 from studies.commands.studies import study_extend, study_resume, study_start, study_stop
 
 __all__ = [
     "job_cancel",
     "job_set_priority",
+    "override_create",
+    "override_delete",
+    "override_update",
+    "profile_create",
+    "profile_delete",
+    "profile_duplicate",
+    "profile_update",
     "prompt_set_check",
     "prompt_set_create",
     "study_create",

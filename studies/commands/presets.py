@@ -1,0 +1,133 @@
+"""Creating, changing, copying and deleting presets."""
+
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from studies.commands.preset_rows import overrides_write, scorers_write, specs_write
+from studies.engine.errors import InvalidInputError, Problem
+from studies.engine.presets import NAME_CHARACTERS, SLUG_CHARACTERS, Preset, parse_preset
+from studies.engine.problems import refuse, shown
+from studies.models import Profile
+from studies.models.parameters import METHOD_DEFAULT
+from studies.preset_rules import (
+    PresetInUseError,
+    family_problems,
+    model_problems,
+    profile_uses,
+    prompt_set_problems,
+    taken_problems,
+)
+from studies.selectors.presets import preset_document
+
+
+@transaction.atomic
+def profile_create(user: AbstractBaseUser, document: object) -> Profile:
+    """Store a preset, read as JSON and TOML have it.
+
+    Raises:
+        InvalidInputError: all faults, each at its exact place.
+    """
+    return _write(Profile(), parse_preset(document, method=METHOD_DEFAULT, is_new=True))
+
+
+@transaction.atomic
+def profile_update(user: AbstractBaseUser, profile: Profile, changes: object) -> Profile:
+    """Change what is given; each given part replaces the whole of what was there.
+
+    Raises:
+        InvalidInputError: all faults, each at its exact place.
+    """
+    profile = Profile.objects.select_for_update().get(pk=profile.pk)
+    if isinstance(changes, Mapping) and changes.get("method", profile.method) != profile.method:
+        # What is kept has to fit the new method as well.
+        changes = {**preset_document(profile), **changes}
+    return _write(profile, parse_preset(changes, method=profile.method, is_new=False))
+
+
+@transaction.atomic
+def profile_duplicate(
+    user: AbstractBaseUser, profile: Profile, changes: Mapping[str, Any] | None = None
+) -> Profile:
+    """Copy a preset with all that it sets; a slug and a name are found unless given.
+
+    Raises:
+        InvalidInputError: all faults, each at its exact place.
+    """
+    names = {"slug": _free_slug(profile), "name": _free_name(profile)}
+    return profile_create(user, preset_document(profile) | names | dict(changes or {}))
+
+
+@transaction.atomic
+def profile_delete(user: AbstractBaseUser, profile: Profile) -> None:
+    """Delete a preset that nothing refers to.
+
+    Raises:
+        PresetInUseError: studies or other presets do; it can be deactivated.
+    """
+    profile = Profile.objects.select_for_update().get(pk=profile.pk)
+    if uses := profile_uses(profile):
+        raise PresetInUseError(uses)
+    profile.delete()
+
+
+def _write(profile: Profile, preset: Preset) -> Profile:
+    """Check a preset against the other rows, then store all that it says."""
+    problems = _apply(profile, preset.columns)
+    problems += prompt_set_problems(preset.settings or {})
+    refuse(problems)
+    if preset.settings is not None:
+        settings = dict(preset.settings)
+        scorers: Any = settings.pop("scorers", [])
+        profile.settings = settings
+    profile.save()
+    if preset.settings is not None:
+        scorers_write(profile, scorers)
+    if preset.parameters is not None:
+        specs_write(profile, preset.parameters)
+    if preset.overrides is not None:
+        overrides_write(profile, preset.overrides)
+    return profile
+
+
+def _apply(profile: Profile, columns: Mapping[str, Any]) -> list[Problem]:
+    problems = taken_problems(profile, columns)
+    given = dict(columns)
+    try:
+        parent = _parent(given.pop("parent")) if "parent" in given else profile.parent
+    except InvalidInputError as error:
+        return [*problems, *error.problems]
+    for name, value in given.items():
+        setattr(profile, name, value)
+    if {"parent", "method"} & columns.keys():
+        problems += family_problems(profile, parent, profile.method)
+    profile.parent = parent
+    return problems + (model_problems(profile.model) if "model" in columns else [])
+
+
+def _parent(slug: str | None) -> Profile | None:
+    if slug is None:
+        return None
+    parent = Profile.objects.filter(slug=slug).first()
+    if parent is None:
+        raise InvalidInputError([Problem("parent", f"there is no preset {shown(slug)}")])
+    return parent
+
+
+def _free_slug(profile: Profile) -> str:
+    taken = set(Profile.objects.values_list("slug", flat=True))
+    stem = profile.slug[: SLUG_CHARACTERS - 10].rstrip("-")
+    return next(slug for n in count(1) if (slug := f"{stem}-copy{_suffix('-', n)}") not in taken)
+
+
+def _free_name(profile: Profile) -> str:
+    taken = set(Profile.objects.values_list("name", flat=True))
+    stem = profile.name[: NAME_CHARACTERS - 15].rstrip()
+    return next(name for n in count(1) if (name := f"{stem} (copy{_suffix(' ', n)})") not in taken)
+
+
+def _suffix(separator: str, number: int) -> str:
+    return f"{separator}{number}" if number > 1 else ""
