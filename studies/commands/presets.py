@@ -11,6 +11,7 @@ from studies.commands.preset_rows import overrides_write, scorers_write, specs_w
 from studies.engine.errors import InvalidInputError, Problem
 from studies.engine.presets import NAME_CHARACTERS, SLUG_CHARACTERS, Preset, parse_preset
 from studies.engine.problems import refuse, shown
+from studies.history import recorded
 from studies.models import Profile
 from studies.models.parameters import METHOD_DEFAULT
 from studies.preset_rules import (
@@ -31,7 +32,9 @@ def profile_create(user: AbstractBaseUser, document: object) -> Profile:
     Raises:
         InvalidInputError: all faults, each at its exact place.
     """
-    return _write(Profile(), parse_preset(document, method=METHOD_DEFAULT, is_new=True))
+    preset = parse_preset(document, method=METHOD_DEFAULT, is_new=True)
+    with recorded(user, "Created"):
+        return _write(Profile(), preset)
 
 
 @transaction.atomic
@@ -45,7 +48,9 @@ def profile_update(user: AbstractBaseUser, profile: Profile, changes: object) ->
     if isinstance(changes, Mapping) and changes.get("method", profile.method) != profile.method:
         # What is kept has to fit the new method as well.
         changes = {**preset_document(profile), **changes}
-    return _write(profile, parse_preset(changes, method=profile.method, is_new=False))
+    preset = parse_preset(changes, method=profile.method, is_new=False)
+    with recorded(user, "Changed"):
+        return _write(profile, preset)
 
 
 @transaction.atomic
@@ -58,7 +63,8 @@ def profile_duplicate(
         InvalidInputError: all faults, each at its exact place.
     """
     names = {"slug": _free_slug(profile), "name": _free_name(profile)}
-    return profile_create(user, preset_document(profile) | names | dict(changes or {}))
+    with recorded(user, f"Copied from {shown(profile.name)}"):
+        return profile_create(user, preset_document(profile) | names | dict(changes or {}))
 
 
 @transaction.atomic
