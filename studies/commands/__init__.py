@@ -4,6 +4,7 @@ from studies.commands.creation import study_create
 from studies.commands.jobs import job_cancel, job_set_priority
 from studies.commands.overrides import override_create, override_delete, override_update
 from studies.commands.presets import (
+    profile_copy_names,
     profile_create,
     profile_delete,
     profile_duplicate,
@@ -18,6 +19,7 @@ __all__ = [
     "override_create",
     "override_delete",
     "override_update",
+    "profile_copy_names",
     "profile_create",
     "profile_delete",
     "profile_duplicate",

@@ -62,9 +62,14 @@ def profile_duplicate(
     Raises:
         InvalidInputError: all faults, each at its exact place.
     """
-    names = {"slug": _free_slug(profile), "name": _free_name(profile)}
+    names = profile_copy_names(profile)
     with recorded(user, f"Copied from {shown(profile.name)}"):
         return profile_create(user, preset_document(profile) | names | dict(changes or {}))
+
+
+def profile_copy_names(profile: Profile) -> dict[str, str]:
+    """A slug and a name for a copy that nothing has yet."""
+    return {"slug": _free_slug(profile), "name": _free_name(profile)}
 
 
 @transaction.atomic
