@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "axes",
     "channels",
     "csp",
+    "reversion",
     "ninja",  # serves the API's documentation without a CDN
     "studies",  # before huey, whose run_huey it extends
     "huey.contrib.djhuey",

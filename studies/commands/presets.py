@@ -11,6 +11,7 @@ from studies.commands.preset_rows import overrides_write, scorers_write, specs_w
 from studies.engine.errors import InvalidInputError, Problem
 from studies.engine.presets import NAME_CHARACTERS, SLUG_CHARACTERS, Preset, parse_preset
 from studies.engine.problems import refuse, shown
+from studies.history import recorded
 from studies.models import Profile
 from studies.models.parameters import METHOD_DEFAULT
 from studies.preset_rules import (
@@ -24,14 +25,15 @@ from studies.preset_rules import (
 from studies.selectors.presets import preset_document
 
 
-@transaction.atomic
 def profile_create(user: AbstractBaseUser, document: object) -> Profile:
     """Store a preset, read as JSON and TOML have it.
 
     Raises:
         InvalidInputError: all faults, each at its exact place.
     """
-    return _write(Profile(), parse_preset(document, method=METHOD_DEFAULT, is_new=True))
+    preset = parse_preset(document, method=METHOD_DEFAULT, is_new=True)
+    with recorded(user, "Created"):
+        return _write(Profile(), preset)
 
 
 @transaction.atomic
@@ -45,10 +47,11 @@ def profile_update(user: AbstractBaseUser, profile: Profile, changes: object) ->
     if isinstance(changes, Mapping) and changes.get("method", profile.method) != profile.method:
         # What is kept has to fit the new method as well.
         changes = {**preset_document(profile), **changes}
-    return _write(profile, parse_preset(changes, method=profile.method, is_new=False))
+    preset = parse_preset(changes, method=profile.method, is_new=False)
+    with recorded(user, "Changed"):
+        return _write(profile, preset)
 
 
-@transaction.atomic
 def profile_duplicate(
     user: AbstractBaseUser, profile: Profile, changes: Mapping[str, Any] | None = None
 ) -> Profile:
@@ -58,7 +61,8 @@ def profile_duplicate(
         InvalidInputError: all faults, each at its exact place.
     """
     names = {"slug": _free_slug(profile), "name": _free_name(profile)}
-    return profile_create(user, preset_document(profile) | names | dict(changes or {}))
+    with recorded(user, f"Copied from {profile.name}"):
+        return profile_create(user, preset_document(profile) | names | dict(changes or {}))
 
 
 @transaction.atomic
@@ -71,7 +75,8 @@ def profile_delete(user: AbstractBaseUser, profile: Profile) -> None:
     profile = Profile.objects.select_for_update().get(pk=profile.pk)
     if uses := profile_uses(profile):
         raise PresetInUseError(uses)
-    profile.delete()
+    with recorded(user, "Deleted"):
+        profile.delete()
 
 
 def _write(profile: Profile, preset: Preset) -> Profile:

@@ -2,6 +2,7 @@
 
 from django.db import transaction
 
+from studies.history import recorded
 from studies.models import ParameterSpec, Profile, PromptSet, ScorerSpec, Starter
 from studies.starters.presets import PRESETS, Preset
 from studies.starters.prompt_sets import PROMPT_SETS
@@ -21,7 +22,8 @@ def starters_seed() -> list[str]:
             added.append(key)
     for slug, preset in PRESETS.items():
         if (key := f"preset/{slug}") not in known:
-            _preset_add(slug, preset)
+            with recorded(None, "Came with the installation"):
+                _preset_add(slug, preset)
             added.append(key)
     Starter.objects.bulk_create(Starter(key=key) for key in added)
     return added
