@@ -12,9 +12,11 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError
 
+from studies.commands import PermissionMissingError
 from studies.engine.errors import EngineError, InvalidInputError, ModelError, Problem
 from studies.engine.problems import MAX_PROBLEMS
 from studies.lifecycle import StatusConflictError
+from studies.preset_rules import PresetInUseError
 
 logger = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
@@ -90,6 +92,16 @@ def _engine(error: EngineError) -> Answer:
 def _invalid_input(error: InvalidInputError) -> Answer:
     problems = tuple(error.problems)[:MAX_PROBLEMS]
     return Answer(422, error.code, _sentence(problems), problems)
+
+
+@answer.register
+def _permission(error: PermissionMissingError) -> Answer:
+    return Answer(403, error.code, f"{error} {error.advice}")
+
+
+@answer.register
+def _in_use(error: PresetInUseError) -> Answer:
+    return Answer(409, error.code, f"{error} {error.advice}")
 
 
 @answer.register

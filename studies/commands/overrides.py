@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
+from studies.commands.permissions import permission_require
 from studies.engine.override_rows import Override, parse_override
 from studies.engine.problems import refuse
 from studies.engine.values import value_to_json
@@ -15,24 +16,28 @@ from studies.selectors.presets import override_document
 
 
 @transaction.atomic
-def override_create(user: AbstractBaseUser, document: object) -> ModelOverride:
+def override_create(user: AbstractBaseUser | None, document: object) -> ModelOverride:
     """Store an override for every preset of its method.
 
     Raises:
+        PermissionMissingError: the user may not.
         InvalidInputError: all faults, each at its exact place.
     """
+    permission_require(user, "studies.add_modeloverride")
     return _write(ModelOverride(), parse_override(_with_method(document)))
 
 
 @transaction.atomic
 def override_update(
-    user: AbstractBaseUser, override: ModelOverride, changes: object
+    user: AbstractBaseUser | None, override: ModelOverride, changes: object
 ) -> ModelOverride:
     """Change what is given of an override.
 
     Raises:
+        PermissionMissingError: the user may not.
         InvalidInputError: all faults, each at its exact place.
     """
+    permission_require(user, "studies.change_modeloverride")
     override = ModelOverride.objects.select_for_update().get(pk=override.pk)
     if isinstance(changes, Mapping):
         changes = {**override_document(override), **changes}
@@ -40,8 +45,13 @@ def override_update(
 
 
 @transaction.atomic
-def override_delete(user: AbstractBaseUser, override: ModelOverride) -> None:
-    """Delete an override."""
+def override_delete(user: AbstractBaseUser | None, override: ModelOverride) -> None:
+    """Delete an override.
+
+    Raises:
+        PermissionMissingError: the user may not.
+    """
+    permission_require(user, "studies.delete_modeloverride")
     override.delete()
 
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from itertools import count
+from types import MappingProxyType
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
+from studies.commands.permissions import permission_require
 from studies.commands.preset_rows import overrides_write, scorers_write, specs_write
 from studies.engine.errors import InvalidInputError, Problem
 from studies.engine.presets import NAME_CHARACTERS, SLUG_CHARACTERS, Preset, parse_preset
-from studies.engine.problems import refuse, shown
+from studies.engine.problems import refuse, require_table, shown
 from studies.history import recorded
 from studies.models import Profile
 from studies.models.parameters import METHOD_DEFAULT
@@ -25,24 +27,28 @@ from studies.preset_rules import (
 from studies.selectors.presets import preset_document
 
 
-def profile_create(user: AbstractBaseUser, document: object) -> Profile:
+def profile_create(user: AbstractBaseUser | None, document: object) -> Profile:
     """Store a preset, read as JSON and TOML have it.
 
     Raises:
+        PermissionMissingError: the user may not.
         InvalidInputError: all faults, each at its exact place.
     """
+    permission_require(user, "studies.add_profile")
     preset = parse_preset(document, method=METHOD_DEFAULT, is_new=True)
     with recorded(user, "Created"):
         return _write(Profile(), preset)
 
 
 @transaction.atomic
-def profile_update(user: AbstractBaseUser, profile: Profile, changes: object) -> Profile:
+def profile_update(user: AbstractBaseUser | None, profile: Profile, changes: object) -> Profile:
     """Change what is given; each given part replaces the whole of what was there.
 
     Raises:
+        PermissionMissingError: the user may not.
         InvalidInputError: all faults, each at its exact place.
     """
+    permission_require(user, "studies.change_profile")
     profile = Profile.objects.select_for_update().get(pk=profile.pk)
     if isinstance(changes, Mapping) and changes.get("method", profile.method) != profile.method:
         # What is kept has to fit the new method as well.
@@ -53,25 +59,29 @@ def profile_update(user: AbstractBaseUser, profile: Profile, changes: object) ->
 
 
 def profile_duplicate(
-    user: AbstractBaseUser, profile: Profile, changes: Mapping[str, Any] | None = None
+    user: AbstractBaseUser | None, profile: Profile, changes: object = MappingProxyType({})
 ) -> Profile:
     """Copy a preset with all that it sets; a slug and a name are found unless given.
 
     Raises:
+        PermissionMissingError: the user may not.
         InvalidInputError: all faults, each at its exact place.
     """
     names = {"slug": _free_slug(profile), "name": _free_name(profile)}
+    document = {**preset_document(profile), **names, **require_table("body", changes)}
     with recorded(user, f"Copied from {profile.name}"):
-        return profile_create(user, preset_document(profile) | names | dict(changes or {}))
+        return profile_create(user, document)
 
 
 @transaction.atomic
-def profile_delete(user: AbstractBaseUser, profile: Profile) -> None:
+def profile_delete(user: AbstractBaseUser | None, profile: Profile) -> None:
     """Delete a preset that nothing refers to.
 
     Raises:
+        PermissionMissingError: the user may not.
         PresetInUseError: studies or other presets do; it can be deactivated.
     """
+    permission_require(user, "studies.delete_profile")
     profile = Profile.objects.select_for_update().get(pk=profile.pk)
     if uses := profile_uses(profile):
         raise PresetInUseError(uses)
