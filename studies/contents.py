@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from studies.engine.parameters import Key
+from studies.engine.parameters import Key, nest
 from studies.models import ModelOverride, ParameterSpec, Profile, ScorerSpec
 
 COLUMNS: Final = ("name", "slug", "description", "method", "model", "is_active")
@@ -32,6 +32,17 @@ class Contents:
     settings: Mapping[str, Any]  # with `scorers`
     parameters: Mapping[Key, Any]  # as a parameter file has them
     overrides: Mapping[str, Mapping[Key, Any]]  # by pattern
+
+    def document(self) -> Json:
+        """The same as the document that `profile_create` and `profile_update` read."""
+        return {
+            **self.columns,
+            "parameters": nest(self.parameters),
+            "settings": dict(self.settings),
+            "overrides": {
+                pattern: {"parameters": nest(values)} for pattern, values in self.overrides.items()
+            },
+        }
 
     def places(self) -> Iterator[tuple[Place, Any]]:
         """Every place with its value, in the order in which pages show them."""

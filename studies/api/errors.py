@@ -12,10 +12,10 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError
 
-from studies.commands import PermissionMissingError
 from studies.engine.errors import EngineError, InvalidInputError, ModelError, Problem
 from studies.engine.problems import MAX_PROBLEMS
 from studies.lifecycle import StatusConflictError
+from studies.permissions import PermissionMissingError
 from studies.preset_rules import PresetInUseError
 
 logger = logging.getLogger(__name__)
@@ -95,11 +95,6 @@ def _invalid_input(error: InvalidInputError) -> Answer:
 
 
 @answer.register
-def _permission(error: PermissionMissingError) -> Answer:
-    return Answer(403, error.code, f"{error} {error.advice}")
-
-
-@answer.register
 def _in_use(error: PresetInUseError) -> Answer:
     return Answer(409, error.code, f"{error} {error.advice}")
 
@@ -112,6 +107,11 @@ def _body(error: BodyError) -> Answer:
 @answer.register
 def _conflict(error: StatusConflictError) -> Answer:
     return Answer(409, error.code, str(error), [Problem("status", f"is {error.current}")])
+
+
+@answer.register
+def _permission(error: PermissionMissingError) -> Answer:
+    return Answer(403, "permission_missing", str(error))
 
 
 @answer.register(Http404)

@@ -6,7 +6,7 @@ from ninja import Path, Query, Router, Status
 
 from studies import commands
 from studies.api.answers import OverrideOut, Page, page_of
-from studies.api.auth import ApiRequest
+from studies.api.auth import ApiRequest, allowed
 from studies.api.documents import body_of, described_as
 from studies.api.schemas import MAX_INTEGER, PageQuery
 from studies.engine.override_rows import OverrideChanges, OverrideIn
@@ -29,6 +29,7 @@ def override_list(request: ApiRequest, page: Query[PageQuery]) -> Json:
     "",
     response={201: OverrideOut},
     operation_id="override_create",
+    auth=allowed("studies.add_modeloverride"),
     openapi_extra=described_as(OverrideIn),
 )
 def override_create(request: ApiRequest) -> Status[Json]:
@@ -46,6 +47,7 @@ def override_read(request: ApiRequest, override_id: OverrideId) -> Json:
     "/{override_id}",
     response=OverrideOut,
     operation_id="override_update",
+    auth=allowed("studies.change_modeloverride"),
     openapi_extra=described_as(OverrideChanges),
 )
 def override_update(request: ApiRequest, override_id: OverrideId) -> Json:
@@ -54,7 +56,12 @@ def override_update(request: ApiRequest, override_id: OverrideId) -> Json:
     return _out(commands.override_update(request.auth, override, body_of(request)))
 
 
-@router.delete("/{override_id}", response={204: None}, operation_id="override_delete")
+@router.delete(
+    "/{override_id}",
+    response={204: None},
+    operation_id="override_delete",
+    auth=allowed("studies.delete_modeloverride"),
+)
 def override_delete(request: ApiRequest, override_id: OverrideId) -> Status[None]:
     """Delete an override; needs the permission studies.delete_modeloverride."""
     commands.override_delete(request.auth, _override(override_id))

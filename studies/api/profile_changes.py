@@ -6,7 +6,7 @@ from ninja import Status
 from studies import commands
 from studies.api import profiles
 from studies.api.answers import ProfileDetailOut
-from studies.api.auth import ApiRequest
+from studies.api.auth import ApiRequest, allowed
 from studies.api.documents import body_of, described_as
 from studies.api.schemas import Slug
 from studies.engine.presets import NewPreset, PresetChanges
@@ -21,6 +21,7 @@ Json = dict[str, Any]
     "",
     response={201: ProfileDetailOut},
     operation_id="profile_create",
+    auth=allowed("studies.add_profile"),
     openapi_extra=described_as(NewPreset),
 )
 def profile_create(request: ApiRequest) -> Status[Json]:
@@ -33,6 +34,7 @@ def profile_create(request: ApiRequest) -> Status[Json]:
     "/{slug}",
     response=ProfileDetailOut,
     operation_id="profile_update",
+    auth=allowed("studies.change_profile"),
     openapi_extra=described_as(PresetChanges),
 )
 def profile_update(request: ApiRequest, slug: Slug) -> Json:
@@ -44,7 +46,12 @@ def profile_update(request: ApiRequest, slug: Slug) -> Json:
     return preset_document(profile)
 
 
-@router.delete("/{slug}", response={204: None}, operation_id="profile_delete")
+@router.delete(
+    "/{slug}",
+    response={204: None},
+    operation_id="profile_delete",
+    auth=allowed("studies.delete_profile"),
+)
 def profile_delete(request: ApiRequest, slug: Slug) -> Status[None]:
     """Delete a preset that no study and no other preset uses; deactivate it otherwise.
 
@@ -58,6 +65,7 @@ def profile_delete(request: ApiRequest, slug: Slug) -> Status[None]:
     "/{slug}/duplicate",
     response={201: ProfileDetailOut},
     operation_id="profile_duplicate",
+    auth=allowed("studies.add_profile"),
     openapi_extra=described_as(PresetChanges),
 )
 def profile_duplicate(request: ApiRequest, slug: Slug) -> Status[Json]:

@@ -4,7 +4,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router
 
 from studies.api.answers import Page, ProfileDetailOut, ProfileOut, ResolvedOut, page_of
-from studies.api.auth import ApiRequest
+from studies.api.auth import LOOKING, ApiRequest, allowed
 from studies.api.schemas import PageQuery, ResolveIn, Slug
 from studies.models import Profile
 from studies.parameters import profile_resolve
@@ -27,7 +27,12 @@ def profile_read(request: ApiRequest, slug: Slug) -> dict[str, Any]:
     return preset_document(profile)
 
 
-@router.post("/{slug}/resolve", response=ResolvedOut, operation_id="profile_resolve")
+@router.post(
+    "/{slug}/resolve",
+    response=ResolvedOut,
+    operation_id="profile_resolve",
+    auth=allowed(LOOKING),
+)
 def resolve(request: ApiRequest, slug: Slug, body: ResolveIn) -> dict[str, Any]:
     """Say what a study with this preset would run with, and which layer decides each value."""
     profile = get_object_or_404(profiles_active(), slug=slug)

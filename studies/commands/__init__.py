@@ -3,7 +3,6 @@
 from studies.commands.creation import study_create
 from studies.commands.jobs import job_cancel, job_set_priority
 from studies.commands.overrides import override_create, override_delete, override_update
-from studies.commands.permissions import PermissionMissingError
 from studies.commands.presets import (
     profile_create,
     profile_delete,
@@ -14,7 +13,6 @@ from studies.commands.prompt_sets import prompt_set_check, prompt_set_create
 from studies.commands.studies import study_extend, study_resume, study_start, study_stop
 
 __all__ = [
-    "PermissionMissingError",
     "job_cancel",
     "job_set_priority",
     "override_create",

@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from studies.commands.permissions import permission_require
 from studies.commands.preset_rows import overrides_write, scorers_write, specs_write
 from studies.engine.errors import InvalidInputError, Problem
 from studies.engine.presets import NAME_CHARACTERS, SLUG_CHARACTERS, Preset, parse_preset
@@ -31,10 +30,8 @@ def profile_create(user: AbstractBaseUser | None, document: object) -> Profile:
     """Store a preset, read as JSON and TOML have it.
 
     Raises:
-        PermissionMissingError: the user may not.
         InvalidInputError: all faults, each at its exact place.
     """
-    permission_require(user, "studies.add_profile")
     preset = parse_preset(document, method=METHOD_DEFAULT, is_new=True)
     with recorded(user, "Created"):
         return _write(Profile(), preset)
@@ -45,10 +42,8 @@ def profile_update(user: AbstractBaseUser | None, profile: Profile, changes: obj
     """Change what is given; each given part replaces the whole of what was there.
 
     Raises:
-        PermissionMissingError: the user may not.
         InvalidInputError: all faults, each at its exact place.
     """
-    permission_require(user, "studies.change_profile")
     profile = Profile.objects.select_for_update().get(pk=profile.pk)
     if isinstance(changes, Mapping) and changes.get("method", profile.method) != profile.method:
         # What is kept has to fit the new method as well.
@@ -64,12 +59,11 @@ def profile_duplicate(
     """Copy a preset with all that it sets; a slug and a name are found unless given.
 
     Raises:
-        PermissionMissingError: the user may not.
         InvalidInputError: all faults, each at its exact place.
     """
     names = {"slug": _free_slug(profile), "name": _free_name(profile)}
     document = {**preset_document(profile), **names, **require_table("body", changes)}
-    with recorded(user, f"Copied from {profile.name}"):
+    with recorded(user, f"Copied from {shown(profile.name)}"):
         return profile_create(user, document)
 
 
@@ -78,10 +72,8 @@ def profile_delete(user: AbstractBaseUser | None, profile: Profile) -> None:
     """Delete a preset that nothing refers to.
 
     Raises:
-        PermissionMissingError: the user may not.
         PresetInUseError: studies or other presets do; it can be deactivated.
     """
-    permission_require(user, "studies.delete_profile")
     profile = Profile.objects.select_for_update().get(pk=profile.pk)
     if uses := profile_uses(profile):
         raise PresetInUseError(uses)
@@ -94,9 +86,9 @@ def _write(profile: Profile, preset: Preset) -> Profile:
     problems = _apply(profile, preset.columns)
     problems += prompt_set_problems(preset.settings or {})
     refuse(problems)
+    settings: dict[str, Any] = dict(preset.settings or {})
+    scorers = settings.pop("scorers", [])
     if preset.settings is not None:
-        settings = dict(preset.settings)
-        scorers: Any = settings.pop("scorers", [])
         profile.settings = settings
     profile.save()
     if preset.settings is not None:

@@ -72,20 +72,21 @@ def parse_override(raw: object) -> Override:
         InvalidInputError: all faults, each at its exact place.
     """
     refuse_depth("body", raw)
-    raw = require_table("body", raw)
+    table = require_table("body", raw)
     problems: list[Problem] = []
     try:
-        OverrideIn.model_validate(dict(raw))
+        OverrideIn.model_validate(table)
     except ValidationError as error:
         problems += problems_of(error)
-    wrong = {problem.place for problem in problems}
-    named = {"method", "parameter", "component"}
-    if raw.keys() >= {"method", "parameter", "value"} and not named & wrong:
-        key = Key(raw["parameter"], raw.get("component", GENERAL))
-        problems += row_problems(METHODS[raw["method"]], key, raw["value"])
+    method, parameter, component = (
+        table.get(name, GENERAL) for name in ("method", "parameter", "component")
+    )
+    key = Key(parameter, component)
+    names_key = all(isinstance(part, str) for part in (method, *key)) and method in METHODS
+    if names_key and table.keys() >= {"parameter", "value"}:
+        problems += row_problems(METHODS[method], key, table["value"])
     refuse(problems)
-    value = parse_value("value", raw["value"])
-    return Override(raw["pattern"], raw["method"], key, value)
+    return Override(table["pattern"], method, key, parse_value("value", table["value"]))
 
 
 def row_problems(method: Method, key: Key, raw: object) -> list[Problem]:

@@ -88,7 +88,7 @@ def require_table(place: str, raw: object) -> Mapping[str, Any]:
         InvalidInputError: it is none.
     """
     if not isinstance(raw, Mapping):
-        refuse([Problem(place, f"must be a table, not {kind_of(raw)}")])
+        raise InvalidInputError([Problem(place, f"must be a table, not {kind_of(raw)}")])
     return {str(name): value for name, value in raw.items()}
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from studies.contents import contents_of
-from studies.engine.parameters import nest
 from studies.models import ModelOverride, Profile
 
 Json = dict[str, Any]
@@ -11,15 +10,7 @@ Json = dict[str, Any]
 
 def preset_document(profile: Profile) -> Json:
     """What a preset sets itself, as `profile_create` reads it."""
-    contents = contents_of(profile)
-    return {
-        **contents.columns,
-        "parameters": nest(contents.parameters),
-        "settings": dict(contents.settings),
-        "overrides": {
-            pattern: {"parameters": nest(values)} for pattern, values in contents.overrides.items()
-        },
-    }
+    return contents_of(profile).document()
 
 
 def override_document(row: ModelOverride) -> Json:

@@ -4,6 +4,7 @@ from django.db import transaction
 
 from studies.history import recorded
 from studies.models import ParameterSpec, Profile, PromptSet, ScorerSpec, Starter
+from studies.starters.groups import group_add, group_names
 from studies.starters.presets import PRESETS, Preset
 from studies.starters.prompt_sets import PROMPT_SETS
 
@@ -24,6 +25,10 @@ def starters_seed() -> list[str]:
         if (key := f"preset/{slug}") not in known:
             with recorded(None, "Came with the installation"):
                 _preset_add(slug, preset)
+            added.append(key)
+    for name in group_names():
+        if (key := f"group/{name}") not in known:
+            group_add(name)
             added.append(key)
     Starter.objects.bulk_create(Starter(key=key) for key in added)
     return added

@@ -11,6 +11,7 @@ from studies.engine.methods import method_get
 from studies.engine.methods.schema import Method, Parameter
 from studies.engine.settings import settings_class
 from studies.models import PromptSet
+from studies.permissions import RUN_STUDIES, require
 from studies.selectors import profiles_active, recent_models
 
 PROMPT_SETTINGS = {"good_prompts", "bad_prompts"}
@@ -21,6 +22,7 @@ Json = dict[str, Any]
 @login_required
 def study_new(request: HttpRequest) -> HttpResponse:
     """Offer models, presets and every value that can be changed for one study."""
+    require(request.user, RUN_STUDIES)
     profiles = list(profiles_active())
     methods = {profile.method: method_get(profile.method) for profile in profiles}
     wanted = request.GET.get("preset", "")
