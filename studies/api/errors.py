@@ -16,6 +16,7 @@ from studies.engine.errors import EngineError, InvalidInputError, ModelError, Pr
 from studies.engine.problems import MAX_PROBLEMS
 from studies.lifecycle import StatusConflictError
 from studies.permissions import PermissionMissingError
+from studies.preset_rules import PresetInUseError
 
 logger = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
@@ -91,6 +92,11 @@ def _engine(error: EngineError) -> Answer:
 def _invalid_input(error: InvalidInputError) -> Answer:
     problems = tuple(error.problems)[:MAX_PROBLEMS]
     return Answer(422, error.code, _sentence(problems), problems)
+
+
+@answer.register
+def _in_use(error: PresetInUseError) -> Answer:
+    return Answer(409, error.code, f"{error} {error.advice}")
 
 
 @answer.register

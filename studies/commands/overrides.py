@@ -15,7 +15,7 @@ from studies.selectors.presets import override_document
 
 
 @transaction.atomic
-def override_create(user: AbstractBaseUser, document: object) -> ModelOverride:
+def override_create(user: AbstractBaseUser | None, document: object) -> ModelOverride:
     """Store an override for every preset of its method.
 
     Raises:
@@ -26,7 +26,7 @@ def override_create(user: AbstractBaseUser, document: object) -> ModelOverride:
 
 @transaction.atomic
 def override_update(
-    user: AbstractBaseUser, override: ModelOverride, changes: object
+    user: AbstractBaseUser | None, override: ModelOverride, changes: object
 ) -> ModelOverride:
     """Change what is given of an override.
 
@@ -40,14 +40,15 @@ def override_update(
 
 
 @transaction.atomic
-def override_delete(user: AbstractBaseUser, override: ModelOverride) -> None:
+def override_delete(user: AbstractBaseUser | None, override: ModelOverride) -> None:
     """Delete an override."""
     override.delete()
 
 
 def _with_method(document: object) -> object:
-    known = isinstance(document, Mapping)
-    return {"method": METHOD_DEFAULT, **document} if known else document
+    if not isinstance(document, Mapping):
+        return document
+    return {"method": METHOD_DEFAULT, **document}
 
 
 def _write(row: ModelOverride, override: Override) -> ModelOverride:

@@ -36,6 +36,7 @@ def overrides_write(profile: Profile, overrides: Overrides) -> None:
         )
         row.method = profile.method
         _value_write(row, value)
+    profile.overrides.exclude(method=profile.method).update(method=profile.method)
 
 
 def scorers_write(profile: Profile, scorers: Sequence[Columns]) -> None:
@@ -55,7 +56,7 @@ def scorers_write(profile: Profile, scorers: Sequence[Columns]) -> None:
             "prompts": sets[options.pop("prompts")],
             "options": options,
         }
-        if row.pk is None or any(getattr(row, name) != value for name, value in columns.items()):
+        if not row.pk or any(getattr(row, name) != value for name, value in columns.items()):
             for name, value in columns.items():
                 setattr(row, name, value)
             row.save()
@@ -63,7 +64,7 @@ def scorers_write(profile: Profile, scorers: Sequence[Columns]) -> None:
 
 def _value_write(row: ParameterSpec | ModelOverride, value: Value) -> None:
     raw = value_to_json(value)
-    if row.pk is None or row.raw != raw or type(row.raw) is not type(raw):
+    if not row.pk or row.raw != raw or type(row.raw) is not type(raw):
         row.raw = raw
         row.save()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import count
+from types import MappingProxyType
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -10,7 +11,7 @@ from django.db import transaction
 from studies.commands.preset_rows import overrides_write, scorers_write, specs_write
 from studies.engine.errors import InvalidInputError, Problem
 from studies.engine.presets import NAME_CHARACTERS, SLUG_CHARACTERS, Preset, parse_preset
-from studies.engine.problems import refuse, shown
+from studies.engine.problems import refuse, require_table, shown
 from studies.history import recorded
 from studies.models import Profile
 from studies.models.parameters import METHOD_DEFAULT
@@ -25,8 +26,7 @@ from studies.preset_rules import (
 from studies.selectors.presets import preset_document
 
 
-@transaction.atomic
-def profile_create(user: AbstractBaseUser, document: object) -> Profile:
+def profile_create(user: AbstractBaseUser | None, document: object) -> Profile:
     """Store a preset, read as JSON and TOML have it.
 
     Raises:
@@ -38,7 +38,7 @@ def profile_create(user: AbstractBaseUser, document: object) -> Profile:
 
 
 @transaction.atomic
-def profile_update(user: AbstractBaseUser, profile: Profile, changes: object) -> Profile:
+def profile_update(user: AbstractBaseUser | None, profile: Profile, changes: object) -> Profile:
     """Change what is given; each given part replaces the whole of what was there.
 
     Raises:
@@ -53,9 +53,8 @@ def profile_update(user: AbstractBaseUser, profile: Profile, changes: object) ->
         return _write(profile, preset)
 
 
-@transaction.atomic
 def profile_duplicate(
-    user: AbstractBaseUser, profile: Profile, changes: Mapping[str, Any] | None = None
+    user: AbstractBaseUser | None, profile: Profile, changes: object = MappingProxyType({})
 ) -> Profile:
     """Copy a preset with all that it sets; a slug and a name are found unless given.
 
@@ -63,8 +62,9 @@ def profile_duplicate(
         InvalidInputError: all faults, each at its exact place.
     """
     names = profile_copy_names(profile)
+    document = {**preset_document(profile), **names, **require_table("body", changes)}
     with recorded(user, f"Copied from {shown(profile.name)}"):
-        return profile_create(user, preset_document(profile) | names | dict(changes or {}))
+        return profile_create(user, document)
 
 
 def profile_copy_names(profile: Profile) -> dict[str, str]:
@@ -73,7 +73,7 @@ def profile_copy_names(profile: Profile) -> dict[str, str]:
 
 
 @transaction.atomic
-def profile_delete(user: AbstractBaseUser, profile: Profile) -> None:
+def profile_delete(user: AbstractBaseUser | None, profile: Profile) -> None:
     """Delete a preset that nothing refers to.
 
     Raises:
@@ -82,7 +82,8 @@ def profile_delete(user: AbstractBaseUser, profile: Profile) -> None:
     profile = Profile.objects.select_for_update().get(pk=profile.pk)
     if uses := profile_uses(profile):
         raise PresetInUseError(uses)
-    profile.delete()
+    with recorded(user, "Deleted"):
+        profile.delete()
 
 
 def _write(profile: Profile, preset: Preset) -> Profile:
@@ -90,9 +91,9 @@ def _write(profile: Profile, preset: Preset) -> Profile:
     problems = _apply(profile, preset.columns)
     problems += prompt_set_problems(preset.settings or {})
     refuse(problems)
+    settings: dict[str, Any] = dict(preset.settings or {})
+    scorers = settings.pop("scorers", [])
     if preset.settings is not None:
-        settings = dict(preset.settings)
-        scorers: Any = settings.pop("scorers", [])
         profile.settings = settings
     profile.save()
     if preset.settings is not None:

@@ -1,6 +1,6 @@
 """Overrides as single rows: a pattern, a parameter and its value; and which of them tie."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -11,11 +11,14 @@ from studies.engine.methods import METHODS
 from studies.engine.methods.schema import GENERAL, Method
 from studies.engine.parameters import Key
 from studies.engine.patterns import pattern_problem, patterns_clash
-from studies.engine.problems import kind_of, refuse, refuse_depth, shown, suggestion
+from studies.engine.problems import refuse, refuse_depth, require_table, shown, suggestion
 from studies.engine.tables import Table, fault, problems_of
 from studies.engine.values import Value, parse_value
 
 DUPLICATE: Final = "is set twice; keep one of the two"
+_MODELS: Final = "A model, or several: google/gemma-3-* (* and ? are wild)."
+_PARAMETER: Final = "What it sets."
+_VALUE: Final = "A number, a text, a list of choices or a range."
 
 
 def _pattern(text: str) -> str:
@@ -30,19 +33,26 @@ def _known_method(name: str) -> str:
     return name
 
 
+Pattern = Annotated[str, Field(strict=True), AfterValidator(_pattern)]
 KnownMethod = Annotated[str, Field(strict=True), AfterValidator(_known_method)]
 
 
-class OverrideIn(Table):
-    """An override for every preset, as JSON has it."""
+class OverrideChanges(Table):
+    """What an override for every preset may say; what is absent stays as it is."""
 
-    pattern: Annotated[str, AfterValidator(_pattern)] = Field(
-        description="A model, or several: google/gemma-3-* (* and ? are wild)."
-    )
-    method: KnownMethod = Field(description="Whose parameter it is.")
-    parameter: str = Field(description="What it sets.")
+    pattern: Pattern = Field("", description=_MODELS)
+    method: KnownMethod = Field("", description="Whose parameter it is.")
+    parameter: str = Field("", description=_PARAMETER)
     component: str = Field(GENERAL, description="Of which component; empty: of every one.")
-    value: Any = Field(description="A number, a text, a list of choices or a range.")
+    value: Any = Field(None, description=_VALUE)
+
+
+class OverrideIn(OverrideChanges):
+    """A new override for every preset."""
+
+    pattern: Pattern = Field(description=_MODELS)
+    parameter: str = Field(description=_PARAMETER)
+    value: Any = Field(description=_VALUE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +72,21 @@ def parse_override(raw: object) -> Override:
         InvalidInputError: all faults, each at its exact place.
     """
     refuse_depth("body", raw)
-    if not isinstance(raw, Mapping):
-        raise InvalidInputError([Problem("body", f"must be a table, not {kind_of(raw)}")])
+    table = require_table("body", raw)
     problems: list[Problem] = []
     try:
-        OverrideIn.model_validate(dict(raw))
+        OverrideIn.model_validate(table)
     except ValidationError as error:
         problems += problems_of(error)
-    wrong = {problem.place for problem in problems}
-    named = {"method", "parameter", "component"}
-    if raw.keys() >= {"method", "parameter", "value"} and not named & wrong:
-        key = Key(raw["parameter"], raw.get("component", GENERAL))
-        problems += row_problems(METHODS[raw["method"]], key, raw["value"])
+    method, parameter, component = (
+        table.get(name, GENERAL) for name in ("method", "parameter", "component")
+    )
+    key = Key(parameter, component)
+    names_key = all(isinstance(part, str) for part in (method, *key)) and method in METHODS
+    if names_key and table.keys() >= {"parameter", "value"}:
+        problems += row_problems(METHODS[method], key, table["value"])
     refuse(problems)
-    value = parse_value("value", raw["value"])
-    return Override(raw["pattern"], raw["method"], key, value)
+    return Override(table["pattern"], method, key, parse_value("value", table["value"]))
 
 
 def row_problems(method: Method, key: Key, raw: object) -> list[Problem]:

@@ -13,7 +13,7 @@ from studies.engine.methods.schema import Method
 from studies.engine.override_rows import KnownMethod, tie_problem
 from studies.engine.parameters import Key, parse_parameters
 from studies.engine.patterns import pattern_problem
-from studies.engine.problems import got, kind_of, place_at, refuse, refuse_depth, shown
+from studies.engine.problems import got, place_at, refuse, refuse_depth, require_table, shown
 from studies.engine.roots import path_problem
 from studies.engine.settings import parse_settings
 from studies.engine.tables import Table, fault, problems_of
@@ -23,6 +23,7 @@ from studies.engine.values import Value
 SLUG_CHARACTERS: Final = 60
 NAME_CHARACTERS: Final = 100
 MODEL_CHARACTERS: Final = 300
+RESERVED_SLUGS: Final = {"import"}  # an address of the API
 _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _Part = TypeVar("_Part")
 Overrides = dict[str, dict[Key, Value]]
@@ -35,6 +36,8 @@ def _slug(text: str) -> str:
         raise fault(f"is longer than {SLUG_CHARACTERS} characters")
     if not _SLUG.fullmatch(text):
         raise fault(f"must be small letters, digits and single hyphens{got(text)}")
+    if text in RESERVED_SLUGS:
+        raise fault(f"{shown(text)} has a meaning of its own here; take another")
     return text
 
 
@@ -107,8 +110,7 @@ def parse_preset(raw: object, *, method: str, is_new: bool) -> Preset:
         InvalidInputError: all faults, each at its exact place.
     """
     refuse_depth("body", raw)
-    if not isinstance(raw, Mapping):
-        raise InvalidInputError([Problem("body", f"must be a table, not {kind_of(raw)}")])
+    raw = require_table("body", raw)
     problems: list[Problem] = []
     columns = _columns(raw, problems, is_new=is_new)
     name = raw.get("method", method)
@@ -171,21 +173,19 @@ def parse_overrides(method: Method, raw: object, place: str = "overrides") -> Ov
     Raises:
         InvalidInputError: all faults, patterns that tie with an earlier one among them.
     """
-    if not isinstance(raw, Mapping):
-        raise InvalidInputError([Problem(place, f"must be a table, not {kind_of(raw)}")])
     overrides: Overrides = {}
     problems: list[Problem] = []
     seen: dict[str, str] = {}
-    for pattern, entry in raw.items():
-        at = place_at(place, [str(pattern)])
-        looks = same_text(str(pattern))
-        if message := pattern_problem(str(pattern)):
+    for pattern, entry in require_table(place, raw).items():
+        at = place_at(place, [pattern])
+        looks = same_text(pattern)
+        if message := pattern_problem(pattern):
             problems.append(Problem(at, message))
         elif looks in seen:
             problems.append(Problem(at, f"looks the same as {shown(seen[looks])}"))
         else:
-            overrides[str(pattern)] = _entry(method, entry, at, problems)
-        seen.setdefault(looks, str(pattern))
+            overrides[pattern] = _entry(method, entry, at, problems)
+        seen.setdefault(looks, pattern)
     refuse(problems + _ties(overrides, place))
     return overrides
 

@@ -7,9 +7,16 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import Field, JsonValue, ValidationError, create_model, field_validator
 
-from studies.engine.errors import InvalidInputError, Problem
+from studies.engine.errors import Problem
 from studies.engine.methods.schema import Method
-from studies.engine.problems import kind_of, place_at, refuse, refuse_depth, shown, suggestion
+from studies.engine.problems import (
+    place_at,
+    refuse,
+    refuse_depth,
+    require_table,
+    shown,
+    suggestion,
+)
 from studies.engine.scorer_settings import ScorerConfig
 from studies.engine.study_settings import StudySettings, unlike_good_prompts
 from studies.engine.tables import Table, problems_of
@@ -92,11 +99,10 @@ def complete_settings(
 
 def _checked(kind: type[_T], raw: object, place: str, known: Sequence[str]) -> _T:
     refuse_depth(place, raw)
-    if not isinstance(raw, Mapping):
-        raise InvalidInputError([Problem(place, f"must be a table, not {kind_of(raw)}")])
+    raw = require_table(place, raw)
     problems = _unknown_targets(raw.get("target_components"), known, place)
     try:
-        settings = kind.model_validate(dict(raw))
+        settings = kind.model_validate(raw)
     except ValidationError as error:
         refuse(problems_of(error, place) + problems)
         raise

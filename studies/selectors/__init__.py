@@ -1,6 +1,7 @@
 """Read access: what a user may see, and the shapes in which pages and API show it."""
 
 from studies.selectors.access import jobs_visible_to, profiles_active, studies_visible_to
+from studies.selectors.presets import override_document, preset_document
 from studies.selectors.queue import job_out, queue_places, queue_rows, workers_seen
 from studies.selectors.studies import events_after, recent_models, study_state, study_summary
 from studies.selectors.trials import (
@@ -17,6 +18,8 @@ __all__ = [
     "events_after",
     "job_out",
     "jobs_visible_to",
+    "override_document",
+    "preset_document",
     "profiles_active",
     "queue_places",
     "queue_rows",

@@ -45,7 +45,7 @@ DOCUMENT = {
 @pytest.fixture
 def user(make_user, make_profile):
     make_profile("base")  # and the prompt sets
-    return make_user("editor")
+    return make_user("editor", is_superuser=True)
 
 
 @pytest.fixture

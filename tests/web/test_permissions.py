@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 
 from studies.starters import starters_seed
-from tests.web.test_api_access import call, operations
+from tests.web.test_api_access import IDS, call, operations
 
 READING = {("POST", "/api/v1/profiles/{slug}/resolve")}  # changes nothing
 CHANGING = [one for one in operations() if one[0] != "GET" and one not in READING]
@@ -29,7 +29,7 @@ def test_a_viewer_is_refused_every_operation_that_changes_something(
 ):
     viewer = member("Viewer")
     study = make_study(owner=viewer, status="running")
-    ids = {"study_id": study.pk, "job_id": make_job(study).pk, "number": 0, "slug": "demo"}
+    ids = IDS | {"study_id": study.pk, "job_id": make_job(study).pk, "slug": "demo"}
 
     response = call(api(viewer), method, path, ids)
 
