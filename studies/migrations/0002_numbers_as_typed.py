@@ -1,6 +1,11 @@
 """Keep the ends of a range as they were typed, and a comment beside each parameter."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
 
 import studies.models.parameters
 
@@ -8,7 +13,7 @@ ROWS = ("parameterspec", "modeloverride")
 ENDS = ("low", "high", "step")
 
 
-def copy_to_json(apps, schema_editor):
+def copy_to_json(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Whole numbers were shown without their ".0", so that is how they stay."""
     for row in _rows(apps):
         for name in ENDS:
@@ -18,14 +23,14 @@ def copy_to_json(apps, schema_editor):
         row.save(update_fields=[f"{name}_typed" for name in ENDS])
 
 
-def copy_to_float(apps, schema_editor):
+def copy_to_float(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     for row in _rows(apps):
         for name in ENDS:
             setattr(row, name, getattr(row, f"{name}_typed"))
         row.save(update_fields=ENDS)
 
 
-def _rows(apps):
+def _rows(apps: StateApps) -> Iterator[Any]:
     for model in ROWS:
         yield from apps.get_model("studies", model).objects.iterator()
 
@@ -50,9 +55,7 @@ class Migration(migrations.Migration):
             for end in ENDS
             for operation in (
                 migrations.RemoveField(model_name=model, name=end),
-                migrations.RenameField(
-                    model_name=model, old_name=f"{end}_typed", new_name=end
-                ),
+                migrations.RenameField(model_name=model, old_name=f"{end}_typed", new_name=end),
             )
         ),
         *(

@@ -17,8 +17,9 @@ from studies.engine.settings import parse_settings, settings_class
 from studies.engine.tables import Path, Table, fault, problems_of
 from studies.engine.texts import Name, PresetSlug, Prose, comment_problem, name_problem
 from studies.engine.toml.content import TomlContent
-from studies.engine.toml.reading import read_toml
+from studies.engine.toml.ledger import Ledger
 from studies.engine.toml.prompt_tables import PromptTable
+from studies.engine.toml.reading import read_toml
 from studies.engine.toml.reference import Translation, translate
 from studies.engine.values import Value
 
@@ -41,7 +42,7 @@ class PresetFile:
     """All that a preset carries.
 
     `prompt_tables` are prompt sets that the file itself describes, by the slug that stands for
-    them in `settings`. `notes` name by place what was left out or added.
+    them in `settings`. The ledger has the notes on what was left out or added.
     """
 
     slug: str = ""
@@ -54,8 +55,8 @@ class PresetFile:
     parameters: Mapping[Key, Spec] = field(default_factory=dict)
     overrides: Mapping[str, Mapping[Key, Spec]] = field(default_factory=dict)
     prompt_tables: Mapping[str, PromptTable] = field(default_factory=dict)
-    prompt_places: Mapping[str, Path] = field(default_factory=dict)
-    notes: tuple[Problem, ...] = ()
+    prompt_places: Mapping[str, Path] = field(default_factory=dict, compare=False)
+    ledger: Ledger = field(default_factory=Ledger, compare=False)
 
 
 def _short(limit: int) -> AfterValidator:
@@ -114,7 +115,7 @@ class _Parsing:
             overrides=self._overrides(method),
             prompt_tables=self._translated.prompt_tables,
             prompt_places=self._translated.prompt_places,
-            notes=tuple(self._translated.ledger.notes),
+            ledger=self._translated.ledger,
         )
         if self._problems:
             raise InvalidInputError(self._problems[:MAX_PROBLEMS])
@@ -217,16 +218,16 @@ class _Parsing:
         assert isinstance(raw, Mapping)
         specs: dict[Key, Spec] = {}
         for key, value in values.items():
-            comment = self._comment(raw, key, path, first=not any(k.name == key.name for k in specs))
+            comment = self._comment(
+                raw, key, path, first=not any(k.name == key.name for k in specs)
+            )
             if message := comment_problem(comment):
                 place = place_at(place_at("", path), [str(key)])
                 self._problems.append(Problem(place, f"its comment {message}"))
             specs[key] = Spec(value, comment)
         return specs
 
-    def _comment(
-        self, raw: Mapping[str, object], key: Key, path: Path, *, first: bool
-    ) -> str:
+    def _comment(self, raw: Mapping[str, object], key: Key, path: Path, *, first: bool) -> str:
         """What stands beside and above a value; the first component has what its table has."""
         at = (*path, key.name)
         entry, component = raw[key.name], key.component or EVERY

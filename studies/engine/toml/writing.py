@@ -12,7 +12,7 @@ from studies.engine.methods.schema import GENERAL
 from studies.engine.parameter_tables import EVERY, Key
 from studies.engine.texts import tidy_comment
 from studies.engine.toml.preset import EMPTY, OVERRIDES, PARAMETERS, PresetFile, Spec
-from studies.engine.values import value_to_json
+from studies.engine.values import Range, Value, value_to_json
 
 Json = dict[str, Any]
 
@@ -32,6 +32,41 @@ def write_preset(preset: PresetFile) -> str:
     if preset.overrides:
         _section(document, OVERRIDES, _overrides(preset))
     return tomlkit.dumps(document)
+
+
+def write_for_heretic(resolved: Mapping[Key, Value], method: str) -> str:
+    """Write the table `[parameters]` that the reference tool reads.
+
+    It has no `*` and no `step` or `integer`: every component is named where they differ, and
+    a comment says what is left out.
+    """
+    by_name: dict[str, dict[Key, Value]] = {}
+    for key, value in resolved.items():
+        by_name.setdefault(key.name, {})[key] = value
+    specs: dict[Key, Spec] = {}
+    for name, values in by_name.items():
+        one, *others = values.values()
+        alike = all(_same(one, other) for other in others)
+        specs |= (
+            {Key(name): _reduced(one)} if alike else {k: _reduced(v) for k, v in values.items()}
+        )
+    document = tomlkit.document()
+    document.add(PARAMETERS, _parameters(specs, method))
+    return tomlkit.dumps(document)
+
+
+def _same(one: Value, other: Value) -> bool:
+    return repr(value_to_json(one)) == repr(value_to_json(other))
+
+
+def _reduced(value: Value) -> Spec:
+    """A value as the reference tool can sample it."""
+    if not isinstance(value, Range) or not (value.step or value.integer):
+        return Spec(value)
+    lost = [f"step {value.step}"] if value.step else []
+    lost += ["whole numbers only"] if value.integer else []
+    plain = Range(low=value.low, high=value.high, log=value.log)
+    return Spec(plain, f"Without counterpart in Heretic, left out: {', '.join(lost)}.")
 
 
 def _section(document: Container, name: str, table: Table) -> None:
