@@ -70,6 +70,13 @@ class ProfileDetailOut(ProfileOut):
     settings: Json = Field(description="What this preset sets itself.")
 
 
+class ProfileImportOut(Schema):
+    profile: ProfileDetailOut
+    notes: list[ProblemPlace] = Field(
+        description="What of the file was left out or added, by place."
+    )
+
+
 class Decision(Schema):
     source: str
     value: Any

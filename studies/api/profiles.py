@@ -24,11 +24,7 @@ def profile_list(request: ApiRequest, page: Query[PageQuery]) -> dict[str, Any]:
 @router.get("/{slug}", response=ProfileDetailOut, operation_id="profile_read")
 def profile_read(request: ApiRequest, slug: Slug) -> dict[str, Any]:
     """Read a preset: what it sets itself, not what it takes over."""
-    profile = get_object_or_404(profiles_active(), slug=slug)
-    return _summary(profile) | {
-        "parameters": nest({Key(r.parameter, r.component): r.raw for r in profile.specs.all()}),
-        "settings": profile_settings(profile),
-    }
+    return profile_detail(get_object_or_404(profiles_active(), slug=slug))
 
 
 @router.post("/{slug}/resolve", response=ResolvedOut, operation_id="profile_resolve")
@@ -43,6 +39,14 @@ def resolve(request: ApiRequest, slug: Slug, body: ResolveIn) -> dict[str, Any]:
         n_layers=body.n_layers,
     )
     return resolution.as_json()
+
+
+def profile_detail(profile: Profile) -> dict[str, Any]:
+    """A preset as the API shows one by itself."""
+    return _summary(profile) | {
+        "parameters": nest({Key(r.parameter, r.component): r.raw for r in profile.specs.all()}),
+        "settings": profile_settings(profile),
+    }
 
 
 def _summary(profile: Profile) -> dict[str, Any]:
