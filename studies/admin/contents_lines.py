@@ -14,6 +14,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     "parameters": "Parameters",
     "settings": "Settings",
     "overrides": "Model overrides",
+    "comments": "Comments",
 }
 _COLUMNS: Final[Mapping[str, str]] = {
     "slug": "name in the API",

@@ -13,7 +13,7 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldBooleanSwitchWidget
 
 from studies.admin.pages import PresetPages, logged_in
-from studies.commands.preset_files import ImportResult, profile_import, profile_toml
+from studies.commands import ImportResult, profile_import, profile_toml
 from studies.engine.errors import EngineError, Problem
 
 TITLE: Final = "Import a preset"
@@ -59,9 +59,14 @@ class FilePages(PresetPages):
     @action(description="Download TOML", icon="download", url_path="toml", permissions=["view"])
     def download_toml(self, request: HttpRequest, object_id: str) -> HttpResponse:
         profile = self.preset(request, object_id)
+        try:
+            text = profile_toml(profile)
+        except EngineError as error:
+            self.message_user(request, f"It cannot be written: {error}", messages.ERROR)
+            return redirect(reverse("admin:studies_profile_change", args=[profile.pk]))
         disposition = f'attachment; filename="{profile.slug}.toml"'
         return HttpResponse(
-            profile_toml(profile),
+            text,
             content_type="application/toml",
             headers={"Content-Disposition": disposition},
         )

@@ -9,15 +9,14 @@ from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from reversion.models import Version
 
 from studies.admin.contents_lines import changes
 from studies.admin.pages import PresetPages, logged_in
-from studies.commands import profile_update
+from studies.commands import profile_restore
 from studies.contents import contents_of
 from studies.engine.errors import EngineError
-from studies.history import PresetVersion, recorded, version_read, versions_of
+from studies.history import PresetVersion, version_read, versions_of
 from studies.models import Profile
 
 PER_PAGE: Final = 20  # versions
@@ -76,13 +75,10 @@ class VersionPages(PresetPages):
     def _restore(
         self, request: HttpRequest, profile: Profile, version: PresetVersion
     ) -> HttpResponse:
-        when = timezone.localtime(version.at).strftime("%Y-%m-%d %H:%M")
-        comment = f"Restored the version of {when}"
-        user = logged_in(request)
-        with recorded(user, comment):
-            profile_update(user, profile, version.contents.document())
-        self.log_change(request, profile, comment)
-        self.message_user(request, f"{comment}, as a new version.", messages.SUCCESS)
+        restored = profile_restore(logged_in(request), profile, version)
+        self.log_change(request, restored, f"Restored the version of {version.at:%Y-%m-%d %H:%M}")
+        text = "The version was restored, as a new version."
+        self.message_user(request, text, messages.SUCCESS)
         return redirect(reverse("admin:studies_profile_history", args=[profile.pk]))
 
 

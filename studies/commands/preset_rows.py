@@ -62,6 +62,15 @@ def scorers_write(profile: Profile, scorers: Sequence[Columns]) -> None:
             row.save()
 
 
+def comments_write(profile: Profile, comments: Mapping[tuple[str, Key], str]) -> None:
+    """Let the rows of a preset have these comments, by pattern ("" for a parameter) and key."""
+    for row in [*profile.specs.all(), *profile.overrides.all()]:
+        claim = (getattr(row, "pattern", ""), Key(row.parameter, row.component))
+        if row.comment != (comment := comments.get(claim, "")):
+            row.comment = comment
+            row.save()
+
+
 def _value_write(row: ParameterSpec | ModelOverride, value: Value) -> None:
     raw = value_to_json(value)
     if not row.pk or row.raw != raw or type(row.raw) is not type(raw):
