@@ -39,7 +39,8 @@ class PresetForm(forms.ModelForm[Profile]):
         choices=[(name, method.label) for name, method in METHODS.items()],
         initial=METHOD_DEFAULT,
         widget=UnfoldAdminSelectWidget,
-        help_text="What is done to the model. It decides which parameters there are.",
+        help_text="What is done to the model. It decides which parameters there are; "
+        "those of another method are offered once it is saved.",
     )
 
     class Meta:
