@@ -238,8 +238,11 @@ def test_a_described_prompt_set_takes_no_slug_that_is_taken(user, db):
 def test_a_described_prompt_set_that_cannot_be_used_is_refused_at_its_place(
     user, db, table, place
 ):
-    assert refused(user, f"[good_prompts]\n{table}").keys() == {place}
+    fine = '[bad_prompts]\ndataset = "a/c"\nsplit = "train"\ncolumn = "text"\n'
+
+    assert refused(user, f"{fine}[good_prompts]\n{table}").keys() == {place}
     assert not Profile.objects.exists()
+    assert not PromptSet.objects.exists()
 
 
 def test_a_row_edited_past_the_checks_is_not_written(user, base):

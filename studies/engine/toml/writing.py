@@ -71,7 +71,7 @@ def _reduced(value: Value) -> Spec:
     return Spec(plain, f"Without counterpart in Heretic, left out: {', '.join(lost)}.")
 
 
-def _section(document: Container, name: str, table: Table) -> None:
+def _section(document: Container, name: str, table: Table | AoT) -> None:
     document.add(tomlkit.nl())
     document.add(name, table)
 
@@ -157,7 +157,8 @@ def _item(value: Any) -> Item:  # noqa: ANN401 - any JSON
         return _inline(value)
     if isinstance(value, list | tuple):
         return _array(value)
-    return tomlkit.item(value)
+    item: Item = tomlkit.item(value)
+    return item
 
 
 def _inline(values: Mapping[str, Any]) -> InlineTable:
