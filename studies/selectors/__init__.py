@@ -11,6 +11,7 @@ from studies.selectors.trials import (
     trial_rows,
     trials_of,
 )
+from studies.selectors.waiting import waiting_out, waiting_trials
 
 __all__ = [
     "baseline_responses",
@@ -29,5 +30,7 @@ __all__ = [
     "trial_responses",
     "trial_rows",
     "trials_of",
+    "waiting_out",
+    "waiting_trials",
     "workers_seen",
 ]

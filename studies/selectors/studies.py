@@ -8,11 +8,12 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import QuerySet
 
-from studies.engine.scorer_settings import SCORERS
 from studies.models import Study, StudyEvent
 from studies.models.study import StudyStatus as Status
+from studies.objectives import objectives_of
 from studies.selectors.access import User, studies_visible_to
 from studies.selectors.queue import queue_places
+from studies.selectors.waiting import waiting_trials
 
 Json = dict[str, Any]
 
@@ -47,6 +48,8 @@ def study_state(study: Study) -> Json:
         "n_layers": study.n_layers,
         "notes": _notes(study),
         "actions": ACTIONS[study.status],
+        "fork": snapshot.get("fork"),
+        "waiting": waiting_trials(study),
         "resolved": {"parameters": snapshot["parameters"], "settings": snapshot["settings"]},
         "prompts": snapshot["prompts"],
     }
@@ -71,6 +74,7 @@ def study_summary(study: Study, places: Mapping[Any, int] | None = None) -> Json
         "n_trials": study.n_trials,
         "n_finished": study.n_finished,
         "n_failed": study.n_failed,
+        "n_taken_over": study.n_taken_over,
         "best": study.best,
         "seconds": round(study.seconds, 3),
         "created_at": study.created_at.isoformat(),
@@ -97,17 +101,13 @@ def _local_models() -> list[str]:
 def _objectives(study: Study) -> list[Json]:
     """The scores that the search optimises, with the original model's values."""
     baseline = {score["name"]: score for score in study.baseline}
-    settings = {s["name"]: s["value"] for s in study.snapshot["settings"]}
     rows = []
-    for scorer in settings.get("scorers") or []:
-        if scorer["optimization"] == "none":
-            continue
-        name = scorer.get("name") or SCORERS[scorer["scorer"]].label
+    for name, direction in objectives_of(study.snapshot):
         score = baseline.get(name, {})
         rows.append(
             {
                 "name": name,
-                "direction": scorer["optimization"],
+                "direction": direction,
                 "baseline": score.get("value"),
                 "baseline_display": score.get("display"),
             }
