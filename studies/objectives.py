@@ -14,10 +14,14 @@ Objectives = Sequence[tuple[str, str]]  # (name of the score, "minimize" | "maxi
 def objectives_of(snapshot: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The optimised scores of a frozen study, in the order of its trials' values."""
     settings = {row["name"]: row["value"] for row in snapshot["settings"]}
+    scorers = [
+        (one, SCORERS[one["scorer"]], one.get("optimization"))
+        for one in settings.get("scorers") or []
+    ]
     return [
-        (scorer.get("name") or SCORERS[scorer["scorer"]].label, scorer["optimization"])
-        for scorer in settings.get("scorers") or []
-        if scorer["optimization"] != "none"
+        (one.get("name") or kind.label, direction or kind.direction)
+        for one, kind, direction in scorers
+        if (direction or kind.direction) != "none"
     ]
 
 

@@ -72,7 +72,7 @@ def study_fork(
 
 def _refuse_old_draws(study: Study, resolution: Resolution, plan: Takeover) -> None:
     """Keep a fork with the original's trials from drawing those that it has already."""
-    old = next(row["value"] for row in study.snapshot["settings"] if row["name"] == "seed")
+    old = _frozen_setting(study.snapshot, "seed")
     if plan.trials and resolution.settings["seed"].value == old is not None:
         message = "is the original's, whose trials would come again; leave it empty or change it"
         raise InvalidInputError([Problem("settings.seed", message)])
@@ -80,14 +80,16 @@ def _refuse_old_draws(study: Study, resolution: Resolution, plan: Takeover) -> N
 
 def _prompts(study: Study, snapshot: Json) -> Json:
     """The original's frozen prompts, and those of sets that only the fork names."""
-    old, new = (
-        next(row["value"] for row in one["settings"] if row["name"] == "system_prompt")
-        for one in (study.snapshot, snapshot)
-    )
+    old, new = (_frozen_setting(one, "system_prompt") for one in (study.snapshot, snapshot))
     kept = study.snapshot["prompts"]
-    if old != new:
+    if old not in (None, new):
         kept = {slug: refreeze(row, old, new) for slug, row in kept.items()}
     return prompts_frozen(snapshot, kept)
+
+
+def _frozen_setting(snapshot: Json, name: str) -> Any:  # noqa: ANN401 - any setting's
+    """The value of a frozen setting, or None where the snapshot is older than the setting."""
+    return {row["name"]: row["value"] for row in snapshot["settings"]}.get(name)
 
 
 def _take_over(fork: Study, plan: Takeover) -> None:

@@ -5,47 +5,106 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('studies', '0001_initial'),
+        ("studies", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='study',
-            name='forked_from',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='forks', to='studies.study'),
+            model_name="study",
+            name="forked_from",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="forks",
+                to="studies.study",
+            ),
         ),
         migrations.AddField(
-            model_name='study',
-            name='n_taken_over',
+            model_name="study",
+            name="n_taken_over",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='trial',
-            name='origin',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.RESTRICT, related_name='copies', to='studies.trial'),
+            model_name="trial",
+            name="origin",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.RESTRICT,
+                related_name="copies",
+                to="studies.trial",
+            ),
         ),
         migrations.AddField(
-            model_name='trial',
-            name='source',
-            field=models.CharField(choices=[('sampled', 'Sampled'), ('enqueued', 'Enqueued'), ('taken_over', 'Taken over')], default='sampled', max_length=12),
+            model_name="trial",
+            name="source",
+            field=models.CharField(
+                choices=[
+                    ("sampled", "Sampled"),
+                    ("enqueued", "Enqueued"),
+                    ("taken_over", "Taken over"),
+                ],
+                default="sampled",
+                max_length=12,
+            ),
         ),
         migrations.CreateModel(
-            name='QueuedTrial',
+            name="QueuedTrial",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('parameters', models.JSONField()),
-                ('number', models.PositiveIntegerField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('origin', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='retried_by', to='studies.trial')),
-                ('study', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='queued_trials', to='studies.study')),
-                ('trial', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='queued', to='studies.trial')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("parameters", models.JSONField()),
+                ("number", models.PositiveIntegerField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "origin",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="retried_by",
+                        to="studies.trial",
+                    ),
+                ),
+                (
+                    "study",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="queued_trials",
+                        to="studies.study",
+                    ),
+                ),
+                (
+                    "trial",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="queued",
+                        to="studies.trial",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
-                'indexes': [models.Index(condition=models.Q(('trial__isnull', True)), fields=['study', 'id'], name='queued_waiting')],
-                'constraints': [models.UniqueConstraint(fields=('study', 'number'), name='queued_number_unique')],
+                "ordering": ["pk"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("trial__isnull", True)),
+                        fields=["study", "id"],
+                        name="queued_waiting",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("study", "number"), name="queued_number_unique"
+                    )
+                ],
             },
         ),
     ]
