@@ -89,6 +89,21 @@ def recent_models(user: User, *, limit: int = 20) -> list[str]:
     return list(dict.fromkeys([*_local_models(), *used[:200]]))[:limit]
 
 
+def studies_with_trials(user: User, *, limit: int = 50) -> list[Json]:
+    """Name the newest studies that have trials to choose from."""
+    studies = studies_visible_to(user).exclude(n_finished=0, n_failed=0, n_taken_over=0)
+    newest = studies.order_by("-created_at").values_list("pk", "name")[:limit]
+    return [{"id": str(study_id), "name": name} for study_id, name in newest]
+
+
+def studies_open(user: User, besides: Study, *, limit: int = 50) -> list[Json]:
+    """Name the newest other studies that can be asked to try something."""
+    takes_none = (Status.FAILED, Status.STOPPING)
+    studies = studies_visible_to(user).exclude(pk=besides.pk).exclude(status__in=takes_none)
+    newest = studies.order_by("-created_at").values_list("pk", "name")[:limit]
+    return [{"id": str(study_id), "name": name} for study_id, name in newest]
+
+
 def _local_models() -> list[str]:
     """Name the folders with a model in them, as a user types them: relative to their root."""
     found: list[str] = []
