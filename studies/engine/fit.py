@@ -23,8 +23,10 @@ class Misfit(NamedTuple):
     reason: str  # "is above 0.5"
 
     def __str__(self) -> str:
-        said = "" if self.given is None else f" = {shown(self.given)}"
-        return f"{self.key}{said} {self.reason}"
+        if self.given is None:
+            return f"{self.key} {self.reason}"
+        given = f"{self.given:.9g}" if isinstance(self.given, float) else shown(self.given)
+        return f"{self.key} = {given} {self.reason}"
 
     @property
     def summary(self) -> str:

@@ -1,6 +1,6 @@
 """Several studies side by side: fronts, best values, and in what they differ."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from studies.models import Study, Trial
@@ -87,7 +87,9 @@ def _setting_differences(studies: Sequence[Study]) -> Json:
     return {"rows": rows, "n_same": same}
 
 
-def _differences(tables: Sequence[Mapping[Any, Json]], display: Any) -> tuple[list[Json], int]:  # noqa: ANN401 - a function
+def _differences(
+    tables: Sequence[Mapping[Any, Json]], display: Callable[[object], str]
+) -> tuple[list[Json], int]:
     """The rows in which the tables differ, with a cell for each table, and how many do not."""
     keys = list(dict.fromkeys(key for table in tables for key in table))
     rows = []

@@ -57,9 +57,9 @@ def _best(study: Study, name: str) -> float | None:
 
 
 def _spread(values: Sequence[float | None]) -> Json | None:
-    """Mean, standard deviation and number of what is known."""
+    """Mean and standard deviation of what is known, in words."""
     known = [value for value in values if value is not None]
     if not known:
         return None
-    deviation = statistics.stdev(known) if len(known) > 1 else None
-    return {"mean": statistics.fmean(known), "deviation": deviation, "count": len(known)}
+    deviation = f"{statistics.stdev(known):.3g}" if len(known) > 1 else ""
+    return {"mean": f"{statistics.fmean(known):.4g}", "deviation": deviation}

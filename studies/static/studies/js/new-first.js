@@ -149,7 +149,7 @@ function makeInput(row, schemas, changed) {
       ...choices.map((choice) => el("option", { value: choice }, choice)))
     : el("input", { class: "num", inputmode: "decimal", autocomplete: "off" });
   input.addEventListener("input", changed);
-  const label = row.component ? `${row.name} · ${row.component}` : row.name;
-  const node = el("label", { class: "field" }, el("span", {}, label.replaceAll("_", " ")), input);
+  const name = row.name.replaceAll("_", " ");
+  const node = el("label", { class: "field" }, el("span", {}, row.component ? `${name} · ${row.component}` : name), input);
   return { row, input, node };
 }
