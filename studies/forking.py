@@ -123,7 +123,7 @@ class LeftOut:
 class Takeover:
     """Which finished trials of a study a fork starts with, and why not the others."""
 
-    trials: list[Trial]
+    trials: list[Trial]  # number and parameters only
     n_finished: int  # of the original, those that it has taken over itself included
     changed: list[str]  # settings by which the fork measures something else: no trial fits then
     left_out: list[LeftOut]  # the most frequent reason first; a trial may have several
@@ -177,7 +177,8 @@ def takeover_plan(study: Study, resolution: Resolution) -> Takeover:
 
 
 def _finished(study: Study) -> QuerySet[Trial]:
-    return study.trials.filter(state=Trial.State.COMPLETE).order_by("number")
+    finished = study.trials.filter(state=Trial.State.COMPLETE).order_by("number")
+    return finished.only("number", "parameters")  # scores and kernels are many times larger
 
 
 def _sorted_out(

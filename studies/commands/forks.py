@@ -95,9 +95,9 @@ def _frozen_setting(snapshot: Json, name: str) -> Any:  # noqa: ANN401 - any set
 def _take_over(fork: Study, plan: Takeover) -> None:
     """Save the fork with the trials that fit as its first; their answers stay where they are."""
     objectives = objectives_of(fork.snapshot)
-    front = front_of(
-        [trial.values for trial in plan.trials], [direction for _, direction in objectives]
-    )
+    whole = Trial.objects.in_bulk([trial.pk for trial in plan.trials])
+    trials = [whole[trial.pk] for trial in plan.trials]
+    front = front_of([t.values for t in trials], [direction for _, direction in objectives])
     rows = [
         Trial(
             study=fork,
@@ -113,7 +113,7 @@ def _take_over(fork: Study, plan: Takeover) -> None:
             finished_at=trial.finished_at,
             is_pareto=number in front,
         )
-        for number, trial in enumerate(plan.trials)
+        for number, trial in enumerate(trials)
     ]
     for row in rows:
         fork.best = best_after(fork.best, row, objectives)

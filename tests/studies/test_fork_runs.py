@@ -8,6 +8,7 @@ from studies.engine import search
 from studies.engine.session import Session
 from studies.models import Job, Trial
 from studies.models.study import StudyStatus as Status
+from studies.runner.enqueued import hand_over_next
 from tests.studies.test_runner import (  # noqa: F401 - fixtures
     Killed,
     optuna_states,
@@ -125,7 +126,6 @@ def test_a_fork_of_a_fork_has_all_trials_and_their_answers(start):  # noqa: F811
 
 
 def test_enqueued_trials_are_tried_first_in_order_and_completed_by_the_search(start):  # noqa: F811
-    whole = None
     study = start(n_trials=3, enqueue=[{"parameters": FIRST}], start=False)
     other = start_like(study)
     work(other)
@@ -180,8 +180,6 @@ def test_a_trial_to_try_first_is_tried_exactly_once_whatever_dies(
     target,
     replacement,
 ):
-    from studies.runner.enqueued import hand_over_next
-
     study = start(n_trials=2, enqueue=[{"parameters": FIRST}])
 
     killed(study, monkeypatch, target, replacement or after(hand_over_next))

@@ -3,13 +3,13 @@
 import json
 
 import pytest
+from django.db.models import RestrictedError
 
 from studies import commands, selectors
 from studies.engine.errors import InvalidInputError
 from studies.lifecycle import StatusConflictError
-from studies.models import PromptSet, QueuedTrial, Study, Trial
+from studies.models import FrozenPrompts, PromptSet, QueuedTrial, Study, Trial
 from studies.models.study import StudyStatus as Status
-from tests.conftest import make_responses
 
 pytestmark = pytest.mark.django_db
 MLP = 'max_weight["mlp.down_proj"]'
@@ -149,8 +149,6 @@ def test_another_system_prompt_is_frozen_around_the_old_prompts(original, owner)
 
     digest = fork.snapshot["prompts"]["good"]["digest"]
     assert digest != original.snapshot["prompts"]["good"]["digest"]
-    from studies.models import FrozenPrompts
-
     prompts = FrozenPrompts.objects.get(digest=digest).prompts
     assert [p["user"] for p in prompts] == ["first of good", "second of good"]
     assert {p["system"] for p in prompts} == {"New."}
@@ -172,8 +170,25 @@ def test_answers_of_a_trial_that_was_taken_over_are_those_of_its_origin(original
 
     assert selectors.trial_responses(fork, 1) == selectors.trial_responses(original, 1)
     assert selectors.trial_responses(fork, 1)
-    make_responses(fork)
     assert selectors.trial_detail(fork, 1)["origin"] == {"study": str(original.pk), "number": 1}
+
+
+def test_a_study_whose_trials_others_rely_on_is_not_deleted_alone(original, owner):
+    fork = commands.study_fork(owner, original, start=False)
+
+    with pytest.raises(RestrictedError):
+        original.delete()
+    fork.delete()
+    original.delete()
+    assert not Trial.objects.exists()
+
+
+def test_forks_go_with_their_owner(original, owner):
+    commands.study_fork(owner, original, start=False)
+
+    owner.delete()
+
+    assert not Study.objects.exists()
 
 
 @pytest.mark.parametrize(

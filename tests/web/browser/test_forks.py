@@ -8,6 +8,7 @@ from studies.models import Study
 from tests.studies.test_forks import parameters, score
 
 pytestmark = pytest.mark.browser
+AXIS_TITLE = "Chart.getChart(document.querySelector('#fronts canvas')).options.scales.y.title.text"
 
 
 @pytest.fixture
@@ -92,6 +93,8 @@ def test_studies_are_ticked_in_the_list_and_compared(visit, original, owner):
 
     expect(page.get_by_role("heading", name="Compare studies")).to_be_visible()
     expect(page.locator("#fronts canvas")).to_be_visible()
+    page.locator("[data-theme-toggle]").click()
+    assert page.evaluate(AXIS_TITLE) == "Keywords"
     for name in ("First", "Second"):
         expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
