@@ -2,6 +2,7 @@
 
 from studies.api import (
     events,
+    forks,
     health,
     jobs,
     overrides,
@@ -33,6 +34,7 @@ api.add_router("/profiles", profile_changes.router)  # with the reading of profi
 api.add_router("/overrides", overrides.router)
 api.add_router("/prompt-sets", prompt_sets.router)
 api.add_router("/studies", studies.router)
+api.add_router("/studies", forks.router)
 api.add_router("/studies", trials.router)
 api.add_router("/studies", events.router)
 api.add_router("/jobs", jobs.router)

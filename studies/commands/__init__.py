@@ -1,6 +1,8 @@
 """What a user may do, whoever asks: page, API or admin."""
 
 from studies.commands.creation import study_create
+from studies.commands.enqueuing import study_enqueue
+from studies.commands.forks import study_fork
 from studies.commands.jobs import job_cancel, job_set_priority
 from studies.commands.overrides import override_create, override_delete, override_update
 from studies.commands.preset_files import (
@@ -39,7 +41,9 @@ __all__ = [
     "prompt_set_check",
     "prompt_set_create",
     "study_create",
+    "study_enqueue",
     "study_extend",
+    "study_fork",
     "study_resume",
     "study_start",
     "study_stop",

@@ -33,6 +33,7 @@ LABELS = {
     "generating": "Generating responses",
     "scoring": "Scoring",
     "prompts": "Fetching prompts",
+    "history": "Taking over trials",
     "sampling": "Choosing parameters",
 }
 

@@ -19,7 +19,14 @@ ANYBODY = {  # names of the URLs that need no login
 }
 REFUSALS = {302, 401, 403, 404, 405}
 PREFIX = "/api/v1"
-BODIES = {"extend": {"n_trials": 1}, "priority": {"priority": 1}, "resolve": {}}
+BODIES = {
+    "extend": {"n_trials": 1},
+    "priority": {"priority": 1},
+    "resolve": {},
+    "fork": {"start": False},
+    "preview": {},
+    "enqueue": {"enqueue": [{"parameters": {"max_weight": {"attn.o_proj": 1.0}}}]},
+}
 IDS = {"study_id": uuid4(), "job_id": uuid4(), "override_id": 1, "number": 0, "slug": "a"}
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 SAMPLES = {"int": "1", "uuid": str(uuid4()), "slug": "a", "str": "a", "path": "a/b"}
