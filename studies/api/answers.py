@@ -185,9 +185,14 @@ class JobOut(Schema):
     priority: int
     attempt: int
     worker: str
-    progress: Json
+    progress: Json = Field(description="Phase, how far it is, and the seconds left, if known.")
+    stopping: bool = Field(description="It was asked to end, and its worker has not yet.")
     study: JobStudy
+    trial: int | None = Field(description="The trial that it is about, if it is about one.")
+    result: Json = Field(description="What came of it, as its kind says.")
     error: str
+    error_code: str
+    error_advice: str
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -1,7 +1,13 @@
 """Read access: what a user may see, and the shapes in which pages and API show it."""
 
 from studies.selectors.access import jobs_visible_to, profiles_active, studies_visible_to
-from studies.selectors.queue import job_out, queue_places, queue_rows, workers_seen
+from studies.selectors.queue import (
+    job_out,
+    queue_places,
+    queue_rows,
+    study_places,
+    workers_seen,
+)
 from studies.selectors.studies import events_after, recent_models, study_state, study_summary
 from studies.selectors.trials import (
     baseline_responses,
@@ -22,6 +28,7 @@ __all__ = [
     "queue_rows",
     "recent_models",
     "studies_visible_to",
+    "study_places",
     "study_state",
     "study_summary",
     "trial_detail",

@@ -1,0 +1,25 @@
+"""Which function does which kind of job."""
+
+import threading
+from collections.abc import Callable, Mapping
+
+from studies.jobs import Lease
+from studies.models.job import JobKind
+from studies.runner import study_run
+from studies.runner.sessions import session_drop, session_rest
+
+Runner = Callable[[Lease, threading.Event], None]
+
+RUNNERS: Mapping[str, Runner] = {
+    JobKind.STUDY_RUN: study_run.run,
+}
+
+
+def run(lease: Lease, *, lease_lost: threading.Event) -> None:
+    """Do a claimed job; whatever comes of it is in its row afterwards."""
+    try:
+        RUNNERS[lease.kind](lease, lease_lost)
+    except BaseException:
+        session_drop()
+        raise
+    session_rest()
