@@ -17,6 +17,8 @@ class JobStatus(models.TextChoices):
 
 class JobKind(models.TextChoices):
     STUDY_RUN = "study_run", "Run a study"
+    EXPORT = "export", "Export"
+    REPRODUCE = "reproduce", "Reproduce"
 
 
 class Worker(models.Model):

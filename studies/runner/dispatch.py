@@ -2,16 +2,20 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from studies.jobs import Lease
 from studies.models.job import JobKind
-from studies.runner import study_run
+from studies.runner import exports, study_run
+from studies.runner.job_run import run_job
 from studies.runner.sessions import session_drop, session_rest
 
 Runner = Callable[[Lease, threading.Event], None]
 
 RUNNERS: Mapping[str, Runner] = {
     JobKind.STUDY_RUN: study_run.run,
+    JobKind.EXPORT: partial(run_job, exports.export),
+    JobKind.REPRODUCE: partial(run_job, exports.reproduce),
 }
 
 

@@ -23,6 +23,10 @@ LABELS = {
     "scoring": "Scoring",
     "prompts": "Fetching prompts",
     "sampling": "Choosing parameters",
+    "writing": "Writing the weights",
+    "hashing": "Hashing the original weights",
+    "converting": "Converting to GGUF",
+    "verifying": "Checking that the export scores as the trial did",
 }
 
 

@@ -59,7 +59,7 @@ def prepared_session(study: Study, reporter: Reporter, stop: StopSignal) -> Prep
         EngineError: the model or a prompt set cannot be used (any more).
     """
     global _kept
-    ref = _model_of(study)
+    ref = model_of(study)
     reporter.phase("prompts")
     prompts = prompts_load(study)
     key = session_key(study, ref)
@@ -118,7 +118,12 @@ def resolved_values(snapshot: dict[str, Any]) -> dict[Key, Value]:
     }
 
 
-def _model_of(study: Study) -> ModelRef:
+def model_of(study: Study) -> ModelRef:
+    """Find the model of a study, and check that it can be loaded.
+
+    Raises:
+        EngineError: it is not there (any more), or cannot be used.
+    """
     ref = locate_model(study.model, settings.MODEL_ROOTS)
     if ref.path:
         inspect_model(ref.path)
