@@ -6,8 +6,9 @@ from uuid import UUID
 
 from django.conf import settings
 
+from studies.engine.errors import InvalidInputError, Problem
 from studies.engine.export.folder import ExportFolder
-from studies.engine.export_options import GGUF
+from studies.engine.export_options import GGUF, ExportOptions
 
 
 def export_folder(export_id: UUID) -> ExportFolder:
@@ -31,3 +32,13 @@ def unavailable_strategies() -> dict[str, str]:
         "or name a converter in HERETIC_GGUF_CONVERTER"
     )
     return {GGUF: reason}
+
+
+def refuse_unavailable(options: ExportOptions) -> None:
+    """Stop if a strategy cannot be had on this machine.
+
+    Raises:
+        InvalidInputError: says why.
+    """
+    if reason := unavailable_strategies().get(options.strategy):
+        raise InvalidInputError([Problem("strategy", reason)])

@@ -198,6 +198,22 @@ class JobOut(Schema):
     finished_at: datetime | None
 
 
+class ExportOut(Schema):
+    id: UUID
+    study: UUID
+    trial: int
+    strategy: str
+    options: Json
+    status: str = Field(description="queued, running, failed, canceled, or ready.")
+    size: int = Field(description="Bytes of all its files.")
+    job: JobOut
+    manifest: Json | None = Field(
+        description="Once it is ready: files with sizes and SHA-256, and what was verified."
+    )
+    created_at: datetime
+    ready_at: datetime | None
+
+
 class PromptSetRow(Schema):
     slug: str
     name: str

@@ -37,6 +37,8 @@ SlugText = Annotated[str, StringConstraints(max_length=60), Searched]
 ModelText = Annotated[str, StringConstraints(max_length=300), Searched]
 StudyId = Path[Id]
 JobId = Path[Id]
+ExportId = Path[Id]
+FilePath = Annotated[str, AfterValidator(_searchable), Path(max_length=300)]
 TrialNumber = Annotated[int, Path(ge=0, le=MAX_INTEGER)]
 Slug = Path[SlugText]
 IdempotencyKey = Annotated[

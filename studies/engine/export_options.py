@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from studies.engine.errors import InvalidInputError, Problem
-from studies.engine.tables import Table, refusal
+from studies.engine.tables import Table
 
 MERGE: Final = "merge"
 ADAPTER: Final = "adapter"
@@ -39,20 +38,3 @@ class ExportOptions(Table):
     def max_shard_bytes(self) -> int:
         """The largest weights file in bytes."""
         return int(self.max_shard_gb * 10**9)
-
-
-def parse_export_options(
-    raw: Mapping[str, object], unavailable: Mapping[str, str]
-) -> ExportOptions:
-    """Check the options of an export; `unavailable` says why a strategy cannot be had here.
-
-    Raises:
-        InvalidInputError: an option is unknown or out of bounds, or the strategy unavailable.
-    """
-    try:
-        options = ExportOptions.model_validate(dict(raw))
-    except ValidationError as error:
-        raise refusal(error) from error
-    if reason := unavailable.get(options.strategy):
-        raise InvalidInputError([Problem("strategy", reason)])
-    return options

@@ -1,6 +1,13 @@
 """Read access: what a user may see, and the shapes in which pages and API show it."""
 
 from studies.selectors.access import jobs_visible_to, profiles_active, studies_visible_to
+from studies.selectors.exports import (
+    export_file,
+    export_out,
+    export_strategies,
+    exports_of,
+    exports_visible_to,
+)
 from studies.selectors.queue import (
     job_out,
     queue_places,
@@ -21,6 +28,11 @@ from studies.selectors.trials import (
 __all__ = [
     "baseline_responses",
     "events_after",
+    "export_file",
+    "export_out",
+    "export_strategies",
+    "exports_of",
+    "exports_visible_to",
     "job_out",
     "jobs_visible_to",
     "profiles_active",

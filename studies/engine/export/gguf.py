@@ -59,6 +59,13 @@ def convert(
     if process.returncode != 0:
         last = lines[-1][:300] if lines else f"it ended with status {process.returncode}"
         raise ConverterError(f"The GGUF converter failed: {last}")
-    if not target.is_file() or target.open("rb").read(len(MAGIC)) != MAGIC:
+    if not _is_gguf(target):
         raise ConverterError("The GGUF converter wrote no GGUF file.")
     return folder.entry(FILE)
+
+
+def _is_gguf(file: Path) -> bool:
+    if not file.is_file():
+        return False
+    with file.open("rb") as stream:
+        return stream.read(len(MAGIC)) == MAGIC
