@@ -13,7 +13,7 @@ GGUF: Final = "gguf"
 STRATEGIES: Final[Mapping[str, str]] = {
     MERGE: "Merged model: the whole model with the ablated weights",
     ADAPTER: "LoRA adapter: the change alone, to load on top of the original",
-    GGUF: "GGUF file, for llama.cpp and what is built on it",
+    GGUF: "GGUF file: for llama.cpp and what is built on it",
 }
 LARGEST_SHARD: Final = 5.0  # GB, 10⁹ bytes; what the hub takes well
 
