@@ -1,6 +1,16 @@
 """The REST API: `path("api/v1/", api.urls)`."""
 
-from studies.api import events, exports, health, jobs, profiles, prompt_sets, studies, trials
+from studies.api import (
+    events,
+    exports,
+    health,
+    jobs,
+    profiles,
+    prompt_sets,
+    reproductions,
+    studies,
+    trials,
+)
 from studies.api.application import Api
 from studies.api.auth import browser_auth, docs_guard, token_auth
 from studies.api.errors import register_handlers
@@ -25,4 +35,5 @@ api.add_router("/studies", trials.router)
 api.add_router("/studies", events.router)
 api.add_router("/studies", exports.trial_router)
 api.add_router("/exports", exports.router)
+api.add_router("/reproductions", reproductions.router)
 api.add_router("/jobs", jobs.router)

@@ -214,6 +214,26 @@ class ExportOut(Schema):
     ready_at: datetime | None
 
 
+class DifferenceOut(Schema):
+    what: str
+    then: str
+    now: str
+    severity: str = Field(description="high, medium or low.")
+
+
+class PlanOut(Schema):
+    model: str
+    comparable: bool = Field(description="Whether hashes can be compared afterwards.")
+    resolved: ResolvedOut
+    differences: list[DifferenceOut]
+    notes: list[str] = Field(description="What could not be taken over as it was.")
+
+
+class ReproductionOut(PlanOut):
+    study: StudyOut
+    job: JobOut | None = Field(description="Compares the hashes once the study is done.")
+
+
 class PromptSetRow(Schema):
     slug: str
     name: str

@@ -100,6 +100,16 @@ class ExtendIn(Table):
     n_trials: int = Field(ge=1, le=10_000, description="How many trials more.")
 
 
+class ReproductionIn(Table):
+    bundle: dict[str, Any] = Field(description="The content of a reproduce.json.")
+    model: str = Field("", max_length=300, description="The original, where it lies elsewhere.")
+    profile: str = Field("", max_length=60, description="Slug of the preset to file it under.")
+    name: str = Field("", max_length=100)
+    n_layers: int | None = Field(
+        None, ge=2, le=10_000, description="Of the model, where it is not known here."
+    )
+
+
 class PriorityIn(Table):
     priority: int = Field(ge=-100, le=100, description="Higher runs first.")
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from studies.engine.bundle import FILE as BUNDLE
 from studies.engine.bundle import Bundle, BundleModel, parse_bundle
+from studies.engine.errors import EngineError
 from studies.engine.export.checkpoint import checkpoint_of
 from studies.engine.export.folder import (
     ExportFolder,
@@ -36,6 +37,15 @@ from studies.runner.verifying import verified
 
 Json = dict[str, Any]
 logger = logging.getLogger(__name__)
+
+
+class ReproductionError(EngineError):
+    """A bundle that cannot be built again here."""
+
+    code = "not_reproduced"
+    advice = "See what ended the study, mend that, and hand in the bundle again."
+
+
 MERGED = "merged"  # the folder that a converter reads, inside the partial one
 
 
@@ -49,7 +59,7 @@ def export(context: JobContext) -> Json:
     swept = sweep_exports()
     if swept:
         logger.info("stale exports removed", extra={"folders": swept})
-    row = Export.objects.select_related("trial__study").get(job=context.job)
+    row = _row(context)
     folder = export_folder(row.pk)
     manifest = folder.finished()
     if manifest is None:
@@ -70,6 +80,36 @@ def reproduce(context: JobContext) -> Json:
     """
     session_drop()
     return export(context)
+
+
+def _row(context: JobContext) -> Export:
+    """The row of a job; that of a bundle from elsewhere is made once its study has its trial.
+
+    Raises:
+        ReproductionError: the study has no such trial.
+    """
+    rows = Export.objects.select_related("trial__study")
+    bundle = context.job.payload.get("bundle")
+    if bundle is None:
+        return rows.get(job=context.job)
+    if found := rows.filter(job=context.job).first():
+        return found
+    study = context.job.study
+    trials = Trial.objects.filter(study=study, state=Trial.State.COMPLETE)
+    trial = trials.order_by("number").first()
+    if trial is None:
+        why = study.error or f"it is {study.get_status_display().lower()}"
+        raise ReproductionError(f"The study has no finished trial: {why}")
+    options = parse_bundle(bundle).export
+    made = Export.objects.create(
+        study=study,
+        trial=trial,
+        job=context.job,
+        strategy=options.strategy,
+        options=options.model_dump(),
+        expected=bundle,
+    )
+    return rows.get(pk=made.pk)
 
 
 def sweep_exports() -> list[str]:
