@@ -2,6 +2,7 @@
 
 from studies.api import (
     events,
+    exports,
     forks,
     health,
     jobs,
@@ -9,6 +10,7 @@ from studies.api import (
     profile_changes,
     profile_files,
     prompt_sets,
+    reproductions,
     studies,
     trials,
 )
@@ -37,4 +39,7 @@ api.add_router("/studies", studies.router)
 api.add_router("/studies", forks.router)
 api.add_router("/studies", trials.router)
 api.add_router("/studies", events.router)
+api.add_router("/studies", exports.trial_router)
+api.add_router("/exports", exports.router)
+api.add_router("/reproductions", reproductions.router)
 api.add_router("/jobs", jobs.router)

@@ -248,12 +248,53 @@ class JobOut(Schema):
     priority: int
     attempt: int
     worker: str
-    progress: Json
+    progress: Json = Field(description="Phase, how far it is, and the seconds left, if known.")
+    stopping: bool = Field(description="It was asked to end, and its worker has not yet.")
     study: JobStudy
+    trial: int | None = Field(description="The trial that it is about, if it is about one.")
+    result: Json = Field(description="What came of it, as its kind says.")
     error: str
+    error_code: str
+    error_advice: str
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+
+class ExportOut(Schema):
+    id: UUID
+    study: UUID
+    trial: int
+    strategy: str
+    options: Json
+    status: str = Field(description="queued, running, failed, canceled, or ready.")
+    size: int = Field(description="Bytes of all its files.")
+    job: JobOut
+    manifest: Json | None = Field(
+        description="Once it is ready: files with sizes and SHA-256, and what was verified."
+    )
+    created_at: datetime
+    ready_at: datetime | None
+
+
+class DifferenceOut(Schema):
+    what: str
+    then: str
+    now: str
+    severity: str = Field(description="high, medium or low.")
+
+
+class PlanOut(Schema):
+    model: str
+    comparable: bool = Field(description="Whether hashes can be compared afterwards.")
+    resolved: ResolvedOut
+    differences: list[DifferenceOut]
+    notes: list[str] = Field(description="What could not be taken over as it was.")
+
+
+class ReproductionOut(PlanOut):
+    study: StudyOut
+    job: JobOut | None = Field(description="Compares the hashes once the study is done.")
 
 
 class PromptSetRow(Schema):

@@ -37,6 +37,8 @@ SlugText = Annotated[str, StringConstraints(max_length=60), Searched]
 ModelText = Annotated[str, StringConstraints(max_length=300), Searched]
 StudyId = Path[Id]
 JobId = Path[Id]
+ExportId = Path[Id]
+FilePath = Annotated[str, AfterValidator(_searchable), Path(max_length=300)]
 TrialNumber = Annotated[int, Path(ge=0, le=MAX_INTEGER)]
 Slug = Path[SlugText]
 IdempotencyKey = Annotated[
@@ -140,6 +142,16 @@ class EnqueueIn(Table):
 
 class ExtendIn(Table):
     n_trials: int = Field(ge=1, le=10_000, description="How many trials more.")
+
+
+class ReproductionIn(Table):
+    bundle: dict[str, Any] = Field(description="The content of a reproduce.json.")
+    model: str = Field("", max_length=300, description="The original, where it lies elsewhere.")
+    profile: str = Field("", max_length=60, description="Slug of the preset to file it under.")
+    name: str = Field("", max_length=100)
+    n_layers: int | None = Field(
+        None, ge=2, le=10_000, description="Of the model, where it is not known here."
+    )
 
 
 class PriorityIn(Table):

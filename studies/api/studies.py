@@ -14,8 +14,8 @@ from studies.engine.errors import InvalidInputError, Problem
 from studies.models import Study
 from studies.selectors import (
     profiles_active,
-    queue_places,
     studies_visible_to,
+    study_places,
     study_state,
     study_summary,
 )
@@ -33,7 +33,7 @@ def study_list(request: ApiRequest, query: Query[StudyQuery]) -> Json:
     if query.model:
         studies = studies.filter(model=query.model)
     rows = page_of(studies.defer("snapshot", "facts", "progress", "baseline"), query)
-    places = queue_places()
+    places = study_places()
     return rows | {"items": [_row(study, places) for study in rows["items"]]}
 
 

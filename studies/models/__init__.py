@@ -1,3 +1,4 @@
+from studies.models.export import Export
 from studies.models.job import Job, Worker
 from studies.models.parameters import (
     ModelOverride,
@@ -15,6 +16,7 @@ from studies.models.trial import QueuedTrial, ResponseSet, Trial
 
 __all__ = [
     "ApiToken",
+    "Export",
     "FrozenPrompts",
     "Job",
     "ModelOverride",

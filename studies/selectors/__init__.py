@@ -2,8 +2,21 @@
 
 from studies.selectors.access import jobs_visible_to, profiles_active, studies_visible_to
 from studies.selectors.compare import comparison
+from studies.selectors.exports import (
+    export_file,
+    export_out,
+    export_strategies,
+    exports_of,
+    exports_visible_to,
+)
 from studies.selectors.presets import override_document, preset_document
-from studies.selectors.queue import job_out, queue_places, queue_rows, workers_seen
+from studies.selectors.queue import (
+    job_out,
+    queue_places,
+    queue_rows,
+    study_places,
+    workers_seen,
+)
 from studies.selectors.studies import (
     events_after,
     recent_models,
@@ -26,6 +39,11 @@ __all__ = [
     "baseline_responses",
     "comparison",
     "events_after",
+    "export_file",
+    "export_out",
+    "export_strategies",
+    "exports_of",
+    "exports_visible_to",
     "job_out",
     "jobs_visible_to",
     "override_document",
@@ -37,6 +55,7 @@ __all__ = [
     "studies_open",
     "studies_visible_to",
     "studies_with_trials",
+    "study_places",
     "study_state",
     "study_summary",
     "trial_detail",

@@ -12,7 +12,7 @@ from studies.models import Study, StudyEvent
 from studies.models.study import StudyStatus as Status
 from studies.objectives import objectives_of
 from studies.selectors.access import User, studies_visible_to
-from studies.selectors.queue import queue_places
+from studies.selectors.queue import study_places
 from studies.selectors.waiting import waiting_trials
 
 Json = dict[str, Any]
@@ -58,10 +58,10 @@ def study_state(study: Study) -> Json:
 def study_summary(study: Study, places: Mapping[Any, int] | None = None) -> Json:
     """A study as a list shows it; needs `profile` and `owner` joined.
 
-    A list passes `places` (from `queue_places`) so that no row runs a query of its own.
+    A list passes `places` (from `study_places`) so that no row runs a query of its own.
     """
     if places is None:
-        places = queue_places() if study.status == Status.QUEUED else {}
+        places = study_places() if study.status == Status.QUEUED else {}
     return {
         "id": str(study.pk),
         "name": study.name,
