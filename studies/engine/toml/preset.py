@@ -134,8 +134,9 @@ class _Parsing:
             return basics
         # The rest is checked all the same, with the method of the file if it can be told.
         named = given.get("method")
-        is_known = isinstance(named, str) and named in METHODS
-        return Basics(method=named if is_known else DEFAULT_METHOD)
+        if isinstance(named, str) and named in METHODS:
+            return Basics(method=named)
+        return Basics()
 
     def _refuse_unknown(self, method: Method) -> None:
         known = [*settings_class(method).model_fields, *Basics.model_fields]
