@@ -9,16 +9,16 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from studies.admin.parameter_hints import parameter_attributes
 from studies.admin.setting_values import items_of, number_or_text, text_of
 from studies.admin.widgets import HintSelect, SuggestInput
 from studies.engine.errors import Problem
 from studies.engine.methods import METHODS, method_get
-from studies.engine.override_rows import row_problems
-from studies.engine.parameters import Key
+from studies.engine.methods.schema import GENERAL, Parameter
 from studies.engine.texts import tidy_comment
+from studies.engine.values import Value, value_to_json
 from studies.models import SpecColumns, SpecKind
 from studies.models.parameters import METHOD_DEFAULT, comment_shape
+from studies.parameters import spec_problems, value_display
 
 VALUE_COLUMNS: Final = ("constant", "low", "high", "step", "log", "choices")
 SPEC_COLUMNS: Final = ("parameter", "component", "kind", *VALUE_COLUMNS, "comment")
@@ -88,12 +88,24 @@ class SpecForm(forms.ModelForm[SpecColumns]):
         return cleaned | {name: getattr(probe, name) for name in VALUE_COLUMNS}
 
     def _judge(self, probe: SpecColumns) -> None:
-        key = Key(probe.parameter, probe.component)
-        for problem in row_problems(self.row_method, key, probe.raw):
-            self._add_problem(probe, problem)
+        parameter = self.row_method.parameter(probe.parameter)
+        if parameter is None:
+            self.add_error("parameter", f"{self.row_method.label} has no such parameter.")
+        elif message := self.row_method.component_problem(parameter, probe.component):
+            self.add_error("component", sentence(message))
+        elif probe.kind == SpecKind.CONSTANT and probe.constant == "":
+            self.add_error("constant", "Type the value.")
+        elif probe.kind == SpecKind.CHOICES and not probe.choices:
+            self.add_error("choices", "Type at least one choice.")
+        else:
+            problems = spec_problems(
+                self.row_method.name, probe.place, probe.parameter, probe.component, probe.raw
+            )
+            for problem in problems:
+                self._add_problem(probe, problem)
 
     def _add_problem(self, probe: SpecColumns, problem: Problem) -> None:
-        field = row_field(problem.place, SpecKind(probe.kind))
+        field = place_field(problem.place.removeprefix(probe.place), SpecKind(probe.kind))
         if field not in self.errors:  # else the field has said already what is wrong with it
             self.add_error(field, sentence(problem.message))
 
@@ -106,9 +118,9 @@ class SpecForm(forms.ModelForm[SpecColumns]):
         known = {p.name: p.name.replace("_", " ") for p in self.row_method.parameters}
         if (stored := self.instance.parameter) and stored not in known:
             known[stored] = f"{stored} (not a parameter of this method)"
-        attributes = {p.name: parameter_attributes(p) for p in self.row_method.parameters}
+        hints = {p.name: parameter_hint(p) for p in self.row_method.parameters}
         field = self.fields["parameter"]
-        field.widget = HintSelect(attributes)
+        field.widget = HintSelect(hints=hints)
         field.choices = [("", "Choose …"), *known.items()]  # type: ignore[attr-defined]
         self.fields["component"].widget = SuggestInput(
             suggestions=self.row_method.components, placeholder="every"
@@ -120,10 +132,20 @@ def sentence(message: str) -> str:
     return f"{message[:1].upper()}{message[1:].rstrip('.')}."
 
 
-def row_field(place: str, kind: SpecKind) -> str:
-    """Name the form field that a problem's place in a row speaks of."""
-    if place in ("parameter", "component"):
-        return place
-    if match := _ENDS.search(place):
+def place_field(tail: str, kind: SpecKind) -> str:
+    """Name the form field that the rest of a problem's place speaks of."""
+    if match := _ENDS.search(tail):
         return match[1]
     return {SpecKind.CONSTANT: "constant", SpecKind.CHOICES: "choices"}.get(kind, "low")
+
+
+def parameter_hint(parameter: Parameter) -> str:
+    """A parameter's unit, default and meaning in a line."""
+    general = parameter.default[GENERAL]
+    own = {c: v for c, v in parameter.default.items() if c != GENERAL and v != general}
+    listed = "; ".join([_shown(general), *(f"{c} {_shown(v)}" for c, v in own.items())])
+    return f"{parameter.unit} · default {listed} · {parameter.description}"
+
+
+def _shown(value: Value) -> str:
+    return value_display(value_to_json(value))

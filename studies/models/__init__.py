@@ -11,7 +11,7 @@ from studies.models.prompts import FrozenPrompts, PromptSet
 from studies.models.starter import Starter
 from studies.models.study import Study, StudyEvent, StudyRequest
 from studies.models.token import ApiToken
-from studies.models.trial import QueuedTrial, ResponseSet, Trial
+from studies.models.trial import ResponseSet, Trial
 
 __all__ = [
     "ApiToken",
@@ -21,7 +21,6 @@ __all__ = [
     "ParameterSpec",
     "Profile",
     "PromptSet",
-    "QueuedTrial",
     "ResponseSet",
     "ScorerSpec",
     "SpecColumns",

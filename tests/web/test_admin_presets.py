@@ -36,7 +36,7 @@ def edit(admin_client, preset):
         (RANGE | {"high": "1"}, "low", "required"),
         (RANGE | {"kind": "integer", "low": "0", "high": "1.5"}, "high", "whole"),
         (RANGE | {"kind": "constant", "constant": "lots"}, "constant", "number"),
-        (RANGE | {"kind": "constant"}, "constant", "empty"),
+        (RANGE | {"kind": "constant"}, "constant", "value"),
         (RANGE | {"kind": "choices", "choices": "0.1, 0.1"}, "choices", "0.1"),
         (RANGE | {"component": "mlp.down", "low": "0", "high": "1"}, "component", "mlp.down_proj"),
         (
