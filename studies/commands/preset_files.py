@@ -13,7 +13,6 @@ from studies.engine.errors import InvalidInputError, Problem
 from studies.engine.problems import refuse, shown
 from studies.engine.toml.preset import PresetFile, parse_preset
 from studies.engine.toml.writing import write_for_heretic, write_preset
-from studies.history import recorded
 from studies.models import Profile
 from studies.parameters import profile_resolve
 
@@ -52,9 +51,8 @@ def profile_import(
     preset = with_prompt_sets(user, preset, problems)
     refuse(problems)
     profile.parent = parent
-    with recorded(user, "Imported from a file"):
-        write_rows(profile, preset)
-        profile_resolve(profile)  # refuses what does not fit the presets that it is based on
+    write_rows(profile, preset)
+    profile_resolve(profile)  # refuses what does not fit the presets that it is based on
     return ImportResult(profile, tuple(preset.ledger.notes))
 
 

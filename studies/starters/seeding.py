@@ -8,9 +8,7 @@ from django.db import transaction
 from studies.commands import profile_import
 from studies.engine.errors import InvalidInputError
 from studies.engine.toml.preset import parse_preset
-from studies.history import recorded
 from studies.models import Profile, PromptSet, Starter
-from studies.starters.groups import group_add, group_names
 from studies.starters.prompt_sets import PROMPT_SETS
 
 logger = logging.getLogger(__name__)
@@ -34,10 +32,6 @@ def starters_seed() -> list[str]:
         key = f"preset/{file.removesuffix('.toml')}"
         if key not in known and _preset_add((FOLDER / file).read_bytes(), key):
             added.append(key)
-    for name in group_names():
-        if (key := f"group/{name}") not in known:
-            group_add(name)
-            added.append(key)
     Starter.objects.bulk_create(Starter(key=key) for key in added)
     return added
 
@@ -49,8 +43,7 @@ def _preset_add(text: bytes, key: str) -> bool:
     if taken.exists():
         return True
     try:
-        with recorded(None, "Came with the installation"):
-            profile_import(None, text)
+        profile_import(None, text)
     except InvalidInputError:
         # A user may have deleted a prompt set that it needs; it is tried again next time.
         logger.exception("a starter preset could not be added", extra={"starter": key})
