@@ -89,13 +89,6 @@ class Extended:
     n_trials: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Enqueued:
-    kind: ClassVar = "enqueued"
-
-    waiting: list[Json]  # everything that waits to be tried now, the next one first
-
-
 Event = (
     StatusChanged
     | PhaseChanged
@@ -106,7 +99,6 @@ Event = (
     | TrialFinished
     | TrialFailed
     | Extended
-    | Enqueued
 )
 
 

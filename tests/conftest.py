@@ -4,14 +4,12 @@ import itertools
 import json
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from studies.models import FrozenPrompts, Job, Profile, PromptSet, ResponseSet, Study, Trial
-from studies.permissions import RUN_STUDIES
 from studies.tokens import token_create
 
 SETTINGS = {
@@ -67,15 +65,12 @@ def _quick_passwords(settings):
 
 @pytest.fixture
 def make_user(db, django_user_model):
-    """Return a factory: `make_user("owner", is_staff=True)`; it may run studies unless `may=()`."""
+    """Return a factory: `make_user("owner", is_staff=True)`."""
     numbers = itertools.count(1)
 
-    def make(username=None, *, may=(RUN_STUDIES,), **fields):
+    def make(username=None, **fields):
         username = username or f"user{next(numbers)}"
-        user = django_user_model.objects.create_user(username=username, **fields)
-        names = [permission.removeprefix("studies.") for permission in may]
-        user.user_permissions.set(Permission.objects.filter(codename__in=names))
-        return user
+        return django_user_model.objects.create_user(username=username, **fields)
 
     return make
 

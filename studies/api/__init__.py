@@ -2,12 +2,10 @@
 
 from studies.api import (
     events,
-    forks,
     health,
     jobs,
-    overrides,
-    profile_changes,
     profile_files,
+    profiles,
     prompt_sets,
     studies,
     trials,
@@ -30,11 +28,9 @@ api = Api(
 register_handlers(api)
 api.add_router("/health", health.router)
 api.add_router("/profiles", profile_files.router)  # before the address of a preset
-api.add_router("/profiles", profile_changes.router)  # with the reading of profiles
-api.add_router("/overrides", overrides.router)
+api.add_router("/profiles", profiles.router)
 api.add_router("/prompt-sets", prompt_sets.router)
 api.add_router("/studies", studies.router)
-api.add_router("/studies", forks.router)
 api.add_router("/studies", trials.router)
 api.add_router("/studies", events.router)
 api.add_router("/jobs", jobs.router)

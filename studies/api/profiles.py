@@ -4,12 +4,12 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router
 
 from studies.api.answers import Page, ProfileDetailOut, ProfileOut, ResolvedOut, page_of
-from studies.api.auth import LOOKING, ApiRequest, allowed
+from studies.api.auth import ApiRequest
 from studies.api.schemas import PageQuery, ResolveIn, Slug
-from studies.commands.enqueuing import entries_read
+from studies.engine.parameters import Key, nest
 from studies.models import Profile
-from studies.parameters import profile_resolve
-from studies.selectors import preset_document, profiles_active
+from studies.parameters import profile_resolve, profile_settings
+from studies.selectors import profiles_active
 
 router = Router(tags=["profiles"])
 
@@ -24,16 +24,10 @@ def profile_list(request: ApiRequest, page: Query[PageQuery]) -> dict[str, Any]:
 @router.get("/{slug}", response=ProfileDetailOut, operation_id="profile_read")
 def profile_read(request: ApiRequest, slug: Slug) -> dict[str, Any]:
     """Read a preset: what it sets itself, not what it takes over."""
-    profile = get_object_or_404(profiles_active(), slug=slug)
-    return preset_document(profile)
+    return profile_detail(get_object_or_404(profiles_active(), slug=slug))
 
 
-@router.post(
-    "/{slug}/resolve",
-    response=ResolvedOut,
-    operation_id="profile_resolve",
-    auth=allowed(LOOKING),
-)
+@router.post("/{slug}/resolve", response=ResolvedOut, operation_id="profile_resolve")
 def resolve(request: ApiRequest, slug: Slug, body: ResolveIn) -> dict[str, Any]:
     """Say what a study with this preset would run with, and which layer decides each value."""
     profile = get_object_or_404(profiles_active(), slug=slug)
@@ -44,9 +38,15 @@ def resolve(request: ApiRequest, slug: Slug, body: ResolveIn) -> dict[str, Any]:
         settings=body.settings,
         n_layers=body.n_layers,
     )
-    entries = [entry.model_dump() for entry in body.enqueue]
-    entries_read(request.auth, resolution.method, resolution.space, entries)
     return resolution.as_json()
+
+
+def profile_detail(profile: Profile) -> dict[str, Any]:
+    """A preset as the API shows one by itself."""
+    return _summary(profile) | {
+        "parameters": nest({Key(r.parameter, r.component): r.raw for r in profile.specs.all()}),
+        "settings": profile_settings(profile),
+    }
 
 
 def _summary(profile: Profile) -> dict[str, Any]:

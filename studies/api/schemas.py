@@ -76,19 +76,6 @@ class EventQuery(Schema):
     limit: int = Field(500, ge=1, le=500)
 
 
-class EnqueueEntry(Table):
-    """Typed values, or a trial of another study."""
-
-    parameters: dict[str, Any] | None = Field(
-        None, description="One value each; what is left out is up to the search."
-    )
-    study: Id | None = Field(None, description="The study whose trial to try again here.")
-    number: int | None = Field(None, ge=0, le=MAX_INTEGER, description="Of that trial.")
-
-
-Enqueue = Annotated[list[EnqueueEntry], Field(max_length=1000)]
-
-
 class ResolveIn(Table):
     model: str = Field("", max_length=300, description="Hub id or local folder.")
     n_layers: int | None = Field(
@@ -96,7 +83,6 @@ class ResolveIn(Table):
     )
     parameters: dict[str, Any] | None = None
     settings: dict[str, Any] | None = None
-    enqueue: Enqueue = Field([], description="Checked as well: trials to try first.")
 
 
 class TomlQuery(Schema):
@@ -119,23 +105,7 @@ class StudyIn(Table):
     name: str = Field("", max_length=100)
     parameters: dict[str, Any] | None = None
     settings: dict[str, Any] | None = None
-    enqueue: Enqueue = Field([], description="Trials to try first, in this order.")
     start: bool = True
-
-
-class ForkPreviewIn(Table):
-    parameters: dict[str, Any] | None = None
-    settings: dict[str, Any] | None = None
-    enqueue: Enqueue = Field([], description="Trials to try first, in this order.")
-
-
-class ForkIn(ForkPreviewIn):
-    name: str = Field("", max_length=100)
-    start: bool = True
-
-
-class EnqueueIn(Table):
-    enqueue: Enqueue = Field(description="Trials to try next, in this order.")
 
 
 class ExtendIn(Table):

@@ -33,7 +33,6 @@ LABELS = {
     "generating": "Generating responses",
     "scoring": "Scoring",
     "prompts": "Fetching prompts",
-    "history": "Taking over trials",
     "sampling": "Choosing parameters",
 }
 

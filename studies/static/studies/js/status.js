@@ -48,8 +48,7 @@ function statusText(state) {
 function drawTrialsBar(bar, state) {
   bar.max = Math.max(1, state.n_trials);
   bar.value = Math.min(state.n_finished, state.n_trials);
-  const more = state.n_taken_over ? ` + ${state.n_taken_over} taken over` : "";
-  setText(byId("text-trials"), `${state.n_finished} of ${state.n_trials} trials${more}`);
+  setText(byId("text-trials"), `${state.n_finished} of ${state.n_trials} trials`);
 }
 
 function drawPhaseBar(bar, state) {

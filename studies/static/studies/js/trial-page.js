@@ -1,7 +1,6 @@
 // The page of one trial: the same kernel chart and answers as on the study's page.
 
 import { byId, readJson } from "./dom.js";
-import { mountElsewhere } from "./elsewhere.js";
 import { mountKernel } from "./kernel.js";
 import { mountResponses } from "./responses.js";
 
@@ -9,4 +8,3 @@ const { study, number, kernel } = readJson("page-data");
 const box = document.getElementById("kernel");
 if (box) mountKernel(box)(kernel);
 mountResponses(byId("responses"), study)(number);
-mountElsewhere({ study, number });
