@@ -114,18 +114,6 @@ def profile_settings(profile: Profile) -> Json:
     return {**profile.settings, **({"scorers": scorers} if scorers else {})}
 
 
-def spec_problems(
-    method_name: str, place: str, name: str, component: str, raw: object
-) -> list[Problem]:
-    """Check one row of a preset or override as it would be resolved."""
-    method = method_get(method_name)
-    try:
-        engine.check_value(method, Key(name, component), parse_value(place, raw), place)
-    except InvalidInputError as error:
-        return list(error.problems)
-    return []
-
-
 def model_n_layers(model: str) -> int | None:
     """The layer count of a local or cached model, read without loading weights."""
     if not model:

@@ -1,6 +1,17 @@
 """The REST API: `path("api/v1/", api.urls)`."""
 
-from studies.api import events, forks, health, jobs, profiles, prompt_sets, studies, trials
+from studies.api import (
+    events,
+    forks,
+    health,
+    jobs,
+    overrides,
+    profile_changes,
+    profile_files,
+    prompt_sets,
+    studies,
+    trials,
+)
 from studies.api.application import Api
 from studies.api.auth import browser_auth, docs_guard, token_auth
 from studies.api.errors import register_handlers
@@ -18,7 +29,9 @@ api = Api(
 )
 register_handlers(api)
 api.add_router("/health", health.router)
-api.add_router("/profiles", profiles.router)
+api.add_router("/profiles", profile_files.router)  # before the address of a preset
+api.add_router("/profiles", profile_changes.router)  # with the reading of profiles
+api.add_router("/overrides", overrides.router)
 api.add_router("/prompt-sets", prompt_sets.router)
 api.add_router("/studies", studies.router)
 api.add_router("/studies", forks.router)

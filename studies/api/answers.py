@@ -66,8 +66,26 @@ class ProfileOut(Schema):
 
 
 class ProfileDetailOut(ProfileOut):
+    is_active: bool = Field(description="Whether it is offered for new studies.")
     parameters: Json = Field(description="What this preset sets itself.")
     settings: Json = Field(description="What this preset sets itself.")
+    overrides: Json = Field(description="What it sets for single models, by pattern.")
+
+
+class OverrideOut(Schema):
+    id: int
+    pattern: str
+    method: str
+    parameter: str
+    component: str = Field(description="Empty: every component.")
+    value: Any
+
+
+class ProfileImportOut(Schema):
+    profile: ProfileDetailOut
+    notes: list[ProblemPlace] = Field(
+        description="What of the file was left out or added, by place."
+    )
 
 
 class Decision(Schema):

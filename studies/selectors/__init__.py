@@ -2,6 +2,7 @@
 
 from studies.selectors.access import jobs_visible_to, profiles_active, studies_visible_to
 from studies.selectors.compare import comparison
+from studies.selectors.presets import override_document, preset_document
 from studies.selectors.queue import job_out, queue_places, queue_rows, workers_seen
 from studies.selectors.studies import (
     events_after,
@@ -27,6 +28,8 @@ __all__ = [
     "events_after",
     "job_out",
     "jobs_visible_to",
+    "override_document",
+    "preset_document",
     "profiles_active",
     "queue_places",
     "queue_rows",

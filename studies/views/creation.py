@@ -13,6 +13,7 @@ from studies.engine.methods import method_get
 from studies.engine.methods.schema import Method, Parameter
 from studies.engine.settings import settings_class
 from studies.models import Profile, PromptSet, Study, Trial
+from studies.permissions import RUN_STUDIES, require
 from studies.selectors import (
     profiles_active,
     recent_models,
@@ -33,6 +34,7 @@ def study_new(request: HttpRequest) -> HttpResponse:
     With `?fork=ID` that study stands in the place of a preset; `?try=ID:NUMBER` names a trial
     whose parameters are to be tried first.
     """
+    require(request.user, RUN_STUDIES)
     fork = _study_named(request, request.GET["fork"]) if "fork" in request.GET else None
     first = _trial_named(request, request.GET["try"]) if "try" in request.GET else None
     profiles = list(profiles_active())
