@@ -45,7 +45,9 @@ def _origin(trial: Trial) -> Json | None:
     """Where a trial was measured, or whose parameters it tried."""
     is_enqueued = trial.source == Trial.Source.ENQUEUED
     origin = trial.queued.origin if is_enqueued else trial.origin
-    return origin and {"study": str(origin.study_id), "number": origin.number}
+    if origin is None:
+        return None
+    return {"study": str(origin.study_id), "number": origin.number}
 
 
 def trial_detail(study: Study, number: int) -> Json:

@@ -1,6 +1,6 @@
 // The selected trial: its scores beside the original's, its parameters, its kernel.
 
-import { el, toggle } from "./dom.js";
+import { byId, el, toggle } from "./dom.js";
 import { duration, flatParameters, number, value } from "./format.js";
 import { mountKernel } from "./kernel.js";
 import { originLine, sourcePill } from "./origin.js";
@@ -48,10 +48,17 @@ function headParts(trial, studyUrl) {
     trial.state !== "complete" && el("span", { class: `pill ${trial.state}` }, trial.state),
     el("span", { class: "muted num" }, duration(trial.seconds)),
     el("span", { class: "push links" },
-      el("a", { href: `/studies/new?try=${studyUrl.split("/")[2]}:${trial.number}` }, "Try in a new study"),
-      el("a", { href: `${studyUrl}trials/${trial.number}/#elsewhere` }, "Try in another study"),
+      ...(byId("controls").hidden ? [] : tryLinks(trial, studyUrl)), // who only looks has none
       el("a", { href: `${studyUrl}trials/${trial.number}/` }, "Own page")),
   ].filter(Boolean);
+}
+
+function tryLinks({ number }, studyUrl) {
+  const id = studyUrl.split("/")[2];
+  return [
+    el("a", { href: `/studies/new?try=${id}:${number}` }, "Try in a new study"),
+    el("a", { href: `${studyUrl}trials/${number}/#elsewhere` }, "Try in another study"),
+  ];
 }
 
 function failure(trial) {
