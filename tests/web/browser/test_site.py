@@ -18,6 +18,7 @@ def paths(make_study, make_trial, make_job, owner):
     return [
         "/",
         "/studies/new",
+        "/studies/reproduce",
         f"/studies/{study.pk}/",
         f"/studies/{study.pk}/trials/0/",
         "/queue/",
