@@ -3,6 +3,7 @@
 from studies.views.compare import study_compare
 from studies.views.creation import study_new
 from studies.views.queue import work_queue
+from studies.views.reproduction import study_reproduce
 from studies.views.studies import study_detail, study_list
 from studies.views.trials import trial_detail
 
@@ -11,6 +12,7 @@ __all__ = [
     "study_detail",
     "study_list",
     "study_new",
+    "study_reproduce",
     "trial_detail",
     "work_queue",
 ]
