@@ -104,6 +104,16 @@ def test_groups_open_the_admin_as_far_as_they_reach(client, member, group, page,
     assert client.get(f"/admin/{page}").status_code == status
 
 
+def test_the_menu_of_the_admin_has_no_door_that_is_locked(client, member):
+    client.force_login(member("Editor"))
+
+    html = client.get("/admin/studies/profile/").content.decode()
+
+    assert "/admin/studies/promptset/" in html
+    assert "/admin/auth/user/" not in html
+    assert "/admin/studies/apitoken/" not in html
+
+
 def test_a_member_logs_in_at_the_door_of_the_admin(client, member):
     editor = member("Editor")
     editor.set_password("a password of tests")
