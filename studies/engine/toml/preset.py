@@ -122,7 +122,7 @@ class _Parsing:
         return preset
 
     def _basics(self) -> Basics:
-        given = {name: self._raw[name] for name in Basics.model_fields if name in self._raw}
+        given: Json = {name: self._raw[name] for name in Basics.model_fields if name in self._raw}
         try:
             basics = Basics.model_validate(given)
             method_get(basics.method)
@@ -134,7 +134,9 @@ class _Parsing:
             return basics
         # The rest is checked all the same, with the method of the file if it can be told.
         named = given.get("method")
-        return Basics(method=named if named in METHODS else DEFAULT_METHOD)
+        if isinstance(named, str) and named in METHODS:
+            return Basics(method=named)
+        return Basics()
 
     def _refuse_unknown(self, method: Method) -> None:
         known = [*settings_class(method).model_fields, *Basics.model_fields]
