@@ -6,7 +6,10 @@ from django.contrib.auth.models import Group, Permission
 from studies.starters import starters_seed
 from tests.web.test_api_access import IDS, call, operations
 
-READING = {("POST", "/api/v1/profiles/{slug}/resolve")}  # changes nothing
+READING = {  # what changes nothing
+    ("POST", "/api/v1/profiles/{slug}/resolve"),
+    ("POST", "/api/v1/studies/{study_id}/fork/preview"),
+}
 CHANGING = [one for one in operations() if one[0] != "GET" and one not in READING]
 
 
@@ -73,9 +76,10 @@ def test_pages_hide_what_a_viewer_may_not_do(client, member, make_study):
 
     assert "/studies/new" not in client.get("/").content.decode()
     assert "/studies/new" not in client.get("/queue/").content.decode()
-    refused = client.get("/studies/new")
-    assert refused.status_code == 403
-    assert "the group Operator has" in refused.content.decode()
+    for page in ("/studies/new", "/studies/reproduce"):
+        refused = client.get(page)
+        assert refused.status_code == 403, page
+        assert "the group Operator has" in refused.content.decode()
     study = make_study(owner=viewer)
     assert 'class="controls" hidden' in client.get(f"/studies/{study.pk}/").content.decode()
 
