@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from studies import selectors
 from studies.models import Trial
 from studies.parameters import value_display
+from studies.permissions import RUN_STUDIES, may
 
 
 @require_safe
@@ -33,6 +34,7 @@ def trial_detail(request: HttpRequest, study_id: UUID, number: int) -> HttpRespo
             "study": str(study.pk),
             "number": number,
             "kernel": trial["kernel"],
+            "may_run": may(request.user, RUN_STUDIES),
             "complete": trial["state"] == Trial.State.COMPLETE,
             "strategies": selectors.export_strategies(),
             "exports": [
