@@ -5,6 +5,7 @@ import itertools
 import json
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
@@ -21,6 +22,7 @@ from studies.models import (
     Study,
     Trial,
 )
+from studies.permissions import RUN_STUDIES
 from studies.tokens import token_create
 
 SETTINGS = {
@@ -76,12 +78,15 @@ def _quick_passwords(settings):
 
 @pytest.fixture
 def make_user(db, django_user_model):
-    """Return a factory: `make_user("owner", is_staff=True)`."""
+    """Return a factory: `make_user("owner", is_staff=True)`; it may run studies unless `may=()`."""
     numbers = itertools.count(1)
 
-    def make(username=None, **fields):
+    def make(username=None, *, may=(RUN_STUDIES,), **fields):
         username = username or f"user{next(numbers)}"
-        return django_user_model.objects.create_user(username=username, **fields)
+        user = django_user_model.objects.create_user(username=username, **fields)
+        names = [permission.removeprefix("studies.") for permission in may]
+        user.user_permissions.set(Permission.objects.filter(codename__in=names))
+        return user
 
     return make
 

@@ -3,9 +3,12 @@
 from studies.api import (
     events,
     exports,
+    forks,
     health,
     jobs,
-    profiles,
+    overrides,
+    profile_changes,
+    profile_files,
     prompt_sets,
     reproductions,
     studies,
@@ -28,9 +31,12 @@ api = Api(
 )
 register_handlers(api)
 api.add_router("/health", health.router)
-api.add_router("/profiles", profiles.router)
+api.add_router("/profiles", profile_files.router)  # before the address of a preset
+api.add_router("/profiles", profile_changes.router)  # with the reading of profiles
+api.add_router("/overrides", overrides.router)
 api.add_router("/prompt-sets", prompt_sets.router)
 api.add_router("/studies", studies.router)
+api.add_router("/studies", forks.router)
 api.add_router("/studies", trials.router)
 api.add_router("/studies", events.router)
 api.add_router("/studies", exports.trial_router)

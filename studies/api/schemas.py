@@ -78,6 +78,19 @@ class EventQuery(Schema):
     limit: int = Field(500, ge=1, le=500)
 
 
+class EnqueueEntry(Table):
+    """Typed values, or a trial of another study."""
+
+    parameters: dict[str, Any] | None = Field(
+        None, description="One value each; what is left out is up to the search."
+    )
+    study: Id | None = Field(None, description="The study whose trial to try again here.")
+    number: int | None = Field(None, ge=0, le=MAX_INTEGER, description="Of that trial.")
+
+
+Enqueue = Annotated[list[EnqueueEntry], Field(max_length=1000)]
+
+
 class ResolveIn(Table):
     model: str = Field("", max_length=300, description="Hub id or local folder.")
     n_layers: int | None = Field(
@@ -85,6 +98,21 @@ class ResolveIn(Table):
     )
     parameters: dict[str, Any] | None = None
     settings: dict[str, Any] | None = None
+    enqueue: Enqueue = Field([], description="Checked as well: trials to try first.")
+
+
+class TomlQuery(Schema):
+    dialect: Literal["own", "heretic"] = Field(
+        "own",
+        description="own: the file of this preset, to be imported again. heretic: what the "
+        "preset comes to for `model`, as the table [parameters] of the reference tool.",
+    )
+    model: ModelText = Field("", description="Empty: the model that the preset suggests.")
+
+
+class ImportQuery(Schema):
+    replace: bool = Field(default=False, description="Replace the preset of the same slug.")
+    name: SlugText = Field("", description="Serves where the file gives neither slug nor name.")
 
 
 class StudyIn(Table):
@@ -93,7 +121,23 @@ class StudyIn(Table):
     name: str = Field("", max_length=100)
     parameters: dict[str, Any] | None = None
     settings: dict[str, Any] | None = None
+    enqueue: Enqueue = Field([], description="Trials to try first, in this order.")
     start: bool = True
+
+
+class ForkPreviewIn(Table):
+    parameters: dict[str, Any] | None = None
+    settings: dict[str, Any] | None = None
+    enqueue: Enqueue = Field([], description="Trials to try first, in this order.")
+
+
+class ForkIn(ForkPreviewIn):
+    name: str = Field("", max_length=100)
+    start: bool = True
+
+
+class EnqueueIn(Table):
+    enqueue: Enqueue = Field(description="Trials to try next, in this order.")
 
 
 class ExtendIn(Table):

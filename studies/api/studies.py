@@ -1,5 +1,3 @@
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -10,6 +8,7 @@ from ninja import Query, Router, Status
 from studies import commands
 from studies.api.answers import Page, StudyOut, StudyRow, page_of
 from studies.api.auth import ApiRequest
+from studies.api.fingerprints import fingerprint
 from studies.api.schemas import ExtendIn, IdempotencyKey, StudyId, StudyIn, StudyQuery
 from studies.engine.errors import InvalidInputError, Problem
 from studies.models import Study
@@ -54,7 +53,7 @@ def study_create(
         request.auth,
         profile=profile,
         idempotency_key=idempotency_key,
-        fingerprint=_fingerprint(body),
+        fingerprint=fingerprint(body),
         **fields,
     )
     return Status(201, study_state(_study(request, study.pk)))
@@ -102,9 +101,3 @@ def _study(request: ApiRequest, study_id: UUID) -> Study:
 def _row(study: Study, places: Mapping[UUID, int]) -> Json:
     error = {"code": study.error_code, "message": study.error, "advice": study.error_advice}
     return study_summary(study, places) | {"error": error if study.error else None}
-
-
-def _fingerprint(body: StudyIn) -> str:
-    """Hash what a request asks for; the order of its fields makes no difference."""
-    text = json.dumps(body.model_dump(), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -12,7 +12,7 @@ from studies.models.prompts import FrozenPrompts, PromptSet
 from studies.models.starter import Starter
 from studies.models.study import Study, StudyEvent, StudyRequest
 from studies.models.token import ApiToken
-from studies.models.trial import ResponseSet, Trial
+from studies.models.trial import QueuedTrial, ResponseSet, Trial
 
 __all__ = [
     "ApiToken",
@@ -23,6 +23,7 @@ __all__ = [
     "ParameterSpec",
     "Profile",
     "PromptSet",
+    "QueuedTrial",
     "ResponseSet",
     "ScorerSpec",
     "SpecColumns",

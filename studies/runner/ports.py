@@ -22,6 +22,7 @@ LABELS = {
     "generating": "Generating responses",
     "scoring": "Scoring",
     "prompts": "Fetching prompts",
+    "history": "Taking over trials",
     "sampling": "Choosing parameters",
     "writing": "Writing the weights",
     "hashing": "Hashing the original weights",

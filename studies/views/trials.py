@@ -25,6 +25,8 @@ def trial_detail(request: HttpRequest, study_id: UUID, number: int) -> HttpRespo
     context = {
         "study": study,
         "trial": trial,
+        "source_label": Trial.Source(trial["source"]).label.lower(),
+        "others": selectors.studies_open(request.user, study),
         "scores": [(score, originals.get(score["name"])) for score in trial["scores"]],
         "parameters": list(_flat(trial["parameters"])),
         "page_data": {

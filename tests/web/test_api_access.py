@@ -24,8 +24,13 @@ BODIES = {
     "extend": {"n_trials": 1},
     "priority": {"priority": 1},
     "resolve": {},
+    "fork": {"start": False},
+    "preview": {},
+    "enqueue": {"enqueue": [{"parameters": {"max_weight": {"attn.o_proj": 1.0}}}]},
     "exports": {"strategy": "merge"},
 }
+IDS = {name: uuid4() for name in ("study_id", "job_id", "export_id")}
+IDS |= {"override_id": 1, "number": 0, "slug": "a", "path": "a"}
 EXPORTED = {
     "reproduce.json": json.dumps(
         {
@@ -118,9 +123,7 @@ def test_redirects_of_anonymous_visitors_lead_to_a_login(client, db):
 
 @pytest.mark.parametrize(("method", "path"), list(operations()))
 def test_every_operation_but_health_refuses_an_anonymous_caller(db, method, path):
-    ids = {name: uuid4() for name in ("study_id", "job_id", "export_id")}
-    ids |= {"number": 0, "slug": "a", "path": "a"}
-    address = path.format(**ids)
+    address = path.format(**IDS)
 
     response = Client().generic(method, address, "{}", "application/json")
 
@@ -187,12 +190,10 @@ def test_lists_hold_only_what_the_caller_may_see(api, make_user, make_study, mak
 @pytest.mark.parametrize("path", sorted({path for _, path in operations()}))
 def test_methods_that_an_address_does_not_have_are_405(api, make_user, path):
     allowed = {method for method, p in operations() if p == path}
-    ids = {name: uuid4() for name in ("study_id", "job_id", "export_id")}
-    ids |= {"number": 0, "slug": "a", "path": "a"}
     client = api(make_user())
 
     for method in set(METHODS) - allowed:
-        response = client.client.generic(method, path.format(**ids), headers=client.headers)
+        response = client.client.generic(method, path.format(**IDS), headers=client.headers)
         assert response.status_code == 405, method
         assert set(response["Allow"].split(", ")) == allowed
         if method != "HEAD":
@@ -208,7 +209,7 @@ def test_a_session_without_its_csrf_token_changes_nothing(make_user, world, meth
     client.force_login(people["owner"])
 
     response = client.generic(
-        method, path.format(slug="a", **ids), "{}", content_type="application/json"
+        method, path.format(**IDS | ids), "{}", content_type="application/json"
     )
 
     assert response.status_code == 403
