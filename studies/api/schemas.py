@@ -6,6 +6,7 @@ from uuid import UUID
 from ninja import Field, Header, Path, Schema
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
+from studies.commands.enqueuing import MAX_WAITING
 from studies.engine.tables import Table, fault
 from studies.models import Job, Study
 
@@ -88,7 +89,7 @@ class EnqueueEntry(Table):
     number: int | None = Field(None, ge=0, le=MAX_INTEGER, description="Of that trial.")
 
 
-Enqueue = Annotated[list[EnqueueEntry], Field(max_length=1000)]
+Enqueue = Annotated[list[EnqueueEntry], Field(max_length=MAX_WAITING)]
 
 
 class ResolveIn(Table):
