@@ -1,5 +1,6 @@
 """The one settings file; what differs between installations comes from the environment."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import dj_database_url
@@ -89,6 +90,15 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
 
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Apart from the default one: figures are large, and must not push out rate counters.
+    "figures": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "figures",
+        "OPTIONS": {"MAX_ENTRIES": 60},
+    },
+}
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -142,6 +152,11 @@ LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "login"
 
 STATIC_URL = "static/"
+# The drawing script of the installed plotly, so that both halves always fit each other.
+_PLOTLY = find_spec("plotly")
+assert _PLOTLY is not None
+assert _PLOTLY.submodule_search_locations
+STATICFILES_DIRS = [("plotly", Path(_PLOTLY.submodule_search_locations[0]) / "package_data")]
 SERVESTATIC_USE_FINDERS = True  # no collectstatic step before the first start
 SERVESTATIC_MAX_AGE = 0  # files are revalidated, so an upgrade shows at once
 SERVESTATIC_ALLOW_ALL_ORIGINS = False

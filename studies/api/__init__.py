@@ -1,6 +1,17 @@
 """The REST API: `path("api/v1/", api.urls)`."""
 
-from studies.api import events, health, jobs, profiles, prompt_sets, studies, trials
+from studies.api import (
+    downloads,
+    events,
+    figures,
+    health,
+    jobs,
+    labels,
+    profiles,
+    prompt_sets,
+    studies,
+    trials,
+)
 from studies.api.application import Api
 from studies.api.auth import browser_auth, docs_guard, token_auth
 from studies.api.errors import register_handlers
@@ -22,5 +33,8 @@ api.add_router("/profiles", profiles.router)
 api.add_router("/prompt-sets", prompt_sets.router)
 api.add_router("/studies", studies.router)
 api.add_router("/studies", trials.router)
+api.add_router("/studies", labels.router)
+api.add_router("/studies", figures.router)
+api.add_router("/studies", downloads.router)
 api.add_router("/studies", events.router)
 api.add_router("/jobs", jobs.router)

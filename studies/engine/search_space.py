@@ -43,7 +43,7 @@ def unflatten(params: Mapping[str, float | str], resolved: Mapping[Key, Value]) 
 
 
 def _suggest_one(trial: Trial, name: str, value: Value) -> float | str:
-    distribution = _distribution(value)
+    distribution = distribution_of(value)
     if isinstance(distribution, CategoricalDistribution):
         chosen: float | str = trial.suggest_categorical(name, distribution.choices)  # type: ignore[assignment]
         return chosen
@@ -53,9 +53,10 @@ def _suggest_one(trial: Trial, name: str, value: Value) -> float | str:
     return trial.suggest_float(name, low, high, step=step, log=log)
 
 
-def _distribution(
+def distribution_of(
     value: Value,
 ) -> FloatDistribution | IntDistribution | CategoricalDistribution:
+    """Return what Optuna samples a value from."""
     if not isinstance(value, Range):
         return CategoricalDistribution(value if isinstance(value, tuple) else (value,))
     if value.integer:

@@ -1,3 +1,4 @@
+from studies.models.annotations import AnswerLabel, StudyTag, TrialTag
 from studies.models.job import Job, Worker
 from studies.models.parameters import (
     ModelOverride,
@@ -14,6 +15,7 @@ from studies.models.token import ApiToken
 from studies.models.trial import ResponseSet, Trial
 
 __all__ = [
+    "AnswerLabel",
     "ApiToken",
     "FrozenPrompts",
     "Job",
@@ -29,6 +31,8 @@ __all__ = [
     "Study",
     "StudyEvent",
     "StudyRequest",
+    "StudyTag",
     "Trial",
+    "TrialTag",
     "Worker",
 ]

@@ -19,7 +19,13 @@ ANYBODY = {  # names of the URLs that need no login
 }
 REFUSALS = {302, 401, 403, 404, 405}
 PREFIX = "/api/v1"
-BODIES = {"extend": {"n_trials": 1}, "priority": {"priority": 1}, "resolve": {}}
+BODIES = {
+    "extend": {"n_trials": 1},
+    "label": {"label": True},
+    "priority": {"priority": 1},
+    "resolve": {},
+}
+PARTS = {"number": 0, "position": 0, "kind": "timeline", "file_type": "csv", "slug": "a"}
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 SAMPLES = {"int": "1", "uuid": str(uuid4()), "slug": "a", "str": "a", "path": "a/b"}
 
@@ -56,14 +62,16 @@ def world(make_user, make_study, make_trial, make_job):
     make_trial(study, 0)
     job = make_job(study, status="running")
     people = {"owner": owner, "staff": staff, "stranger": stranger}
-    return people, {"study_id": study.pk, "number": 0, "job_id": job.pk}
+    return people, PARTS | {"study_id": study.pk, "job_id": job.pk}
 
 
 def call(client, method, path, ids):
     address = path.format(**ids).removeprefix(f"{PREFIX}/")
     if method == "GET":
         return client.get(address)
-    return client.post(address, BODIES.get(address.rpartition("/")[2]), method=method.lower())
+    usual = {} if method == "PATCH" else None
+    body = BODIES.get(address.rpartition("/")[2], usual)
+    return client.post(address, body, method=method.lower())
 
 
 def test_every_url_of_the_site_refuses_an_anonymous_visitor(client, db):
@@ -90,7 +98,7 @@ def test_redirects_of_anonymous_visitors_lead_to_a_login(client, db):
 
 @pytest.mark.parametrize(("method", "path"), list(operations()))
 def test_every_operation_but_health_refuses_an_anonymous_caller(db, method, path):
-    ids = {name: uuid4() for name in ("study_id", "job_id")} | {"number": 0, "slug": "a"}
+    ids = PARTS | {name: uuid4() for name in ("study_id", "job_id")}
     address = path.format(**ids)
 
     response = Client().generic(method, address, "{}", "application/json")
@@ -159,7 +167,7 @@ def test_lists_hold_only_what_the_caller_may_see(api, make_user, make_study, mak
 @pytest.mark.parametrize("path", sorted({path for _, path in operations()}))
 def test_methods_that_an_address_does_not_have_are_405(api, make_user, path):
     allowed = {method for method, p in operations() if p == path}
-    ids = {"study_id": uuid4(), "job_id": uuid4(), "number": 0, "slug": "a"}
+    ids = PARTS | {"study_id": uuid4(), "job_id": uuid4()}
     client = api(make_user())
 
     for method in set(METHODS) - allowed:
@@ -178,9 +186,7 @@ def test_a_session_without_its_csrf_token_changes_nothing(make_user, world, meth
     client = Client(enforce_csrf_checks=True)
     client.force_login(people["owner"])
 
-    response = client.generic(
-        method, path.format(slug="a", **ids), "{}", content_type="application/json"
-    )
+    response = client.generic(method, path.format(**ids), "{}", content_type="application/json")
 
     assert response.status_code == 403
     assert "CSRF" in response.json()["detail"]
