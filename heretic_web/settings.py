@@ -1,6 +1,5 @@
 """The one settings file; what differs between installations comes from the environment."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import dj_database_url
@@ -152,11 +151,6 @@ LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "login"
 
 STATIC_URL = "static/"
-# The drawing script of the installed plotly, so that both halves always fit each other.
-_PLOTLY = find_spec("plotly")
-assert _PLOTLY is not None
-assert _PLOTLY.submodule_search_locations
-STATICFILES_DIRS = [("plotly", Path(_PLOTLY.submodule_search_locations[0]) / "package_data")]
 SERVESTATIC_USE_FINDERS = True  # no collectstatic step before the first start
 SERVESTATIC_MAX_AGE = 0  # files are revalidated, so an upgrade shows at once
 SERVESTATIC_ALLOW_ALL_ORIGINS = False

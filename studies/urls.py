@@ -9,6 +9,7 @@ urlpatterns = [
     path("", views.study_list, name="study-list"),
     path("studies/new", views.study_new, name="study-new"),
     path("studies/<uuid:study_id>/", views.study_detail, name="study-detail"),
+    path("studies/<uuid:study_id>/analysis/", views.study_analysis, name="study-analysis"),
     path("studies/<uuid:study_id>/trials/<int:number>/", views.trial_detail, name="trial-detail"),
     path("queue/", views.work_queue, name="queue"),
     path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),

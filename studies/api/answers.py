@@ -160,8 +160,8 @@ class TrialOut(Schema):
     seconds: float
     pareto: bool
     recommended: bool = Field(
-        description="The front's trial nearest to the ideal point, every objective scaled to "
-        "[0, 1] over the front."
+        description="The front's trial nearest to the best value of every objective, each "
+        "measured in its own full span: 1 for a share, 1 nat for a divergence."
     )
     note: str
     tags: list[str]

@@ -24,13 +24,16 @@ def trial_answers(
     """Read a trial's answers beside the original's, each prompt once, with people's labels."""
     study, trial = _trial(request, study_id, number)
     answers = selectors.trial_answers(request.auth, study, trial)
+    agreement = selectors.agreements(answers)
+    if query.scorer:
+        answers = [a for a in answers if query.scorer in {v.scorer for v in a.verdicts}]
     wanted = [answer for answer in answers if selectors.FILTERS[query.show](answer)]
     page = wanted[query.offset : query.offset + query.limit]
     return {
         "items": [selectors.answer_out(answer) for answer in page],
         "count": len(wanted),
         "counts": selectors.filter_counts(answers),
-        "agreement": selectors.agreements(answers),
+        "agreement": agreement,
     }
 
 

@@ -85,6 +85,7 @@ class TrialQuery(PageQuery):
 class AnswerQuery(PageQuery):
     limit: int = Field(20, ge=1, le=100)
     show: AnswerFilter = "all"
+    scorer: SlugText = Field("", description="Only answers that this scorer judged.")
 
 
 class TableQuery(Schema):

@@ -4,35 +4,36 @@ import math
 from collections.abc import Mapping, Sequence
 
 
-def recommended(front: Mapping[int, Sequence[float]], directions: Sequence[str]) -> int | None:
-    """Return the number of the front's compromise trial, or None for an empty front.
+def recommended(
+    front: Mapping[int, Sequence[float]], directions: Sequence[str], spans: Sequence[float]
+) -> int | None:
+    """Return the number of the front's knee, or None for an empty front.
 
-    `front` has each trial's objectives by its number; `directions` holds `minimize` or
-    `maximize` for each objective. Every objective is scaled to [0, 1] over the front, 0 being
-    its best value there; the trial nearest to the ideal point (all zeros) by Euclidean distance
-    is taken. With one objective that is the best trial. Of equally near ones, the earlier
-    objective decides, then the lower number: the two ends of a front of two are equally near.
+    `front` has each trial's objectives by its number, `directions` holds `minimize` or
+    `maximize` for each objective, `spans` how much of it is everything (positive, in its unit).
 
-    Source: M. Zeleny, Compromise programming, in Multiple Criteria Decision Making, 1973. The
-    other usual knee, farthest from the line between the front's ends, has no answer where the
-    front bends outwards, and names one of the ends there.
+    The ideal point has every objective at its best value on the front. Of each trial, the loss
+    to it is taken in spans, and the trial with the smallest Euclidean loss is the knee; with
+    one objective that is the best trial. Of equal ones the earlier objective decides, then the
+    lower number.
+
+    Source: M. Zeleny, Compromise programming, in Multiple Criteria Decision Making, 1973. He
+    scales by the front's own range; that would weigh a divergence of 0.001 like refusing every
+    prompt, where no trial of the front does worse. Nor does this need the front to be convex, as
+    the distance to the line between its ends does.
     """
     if not front:
         return None
-    columns = [
-        _scaled(values, direction)
-        for values, direction in zip(zip(*front.values(), strict=True), directions, strict=True)
+    losses = [
+        _losses(values, direction, span)
+        for values, direction, span in zip(
+            zip(*front.values(), strict=True), directions, spans, strict=True
+        )
     ]
-    rows = zip(front, zip(*columns, strict=True), strict=True)
-    return min(rows, key=lambda row: (round(math.hypot(*row[1]), 12), row[1], row[0]))[0]
+    rows = zip(front, zip(*losses, strict=True), strict=True)
+    return min(rows, key=lambda row: (math.hypot(*row[1]), row[1], row[0]))[0]
 
 
-def _scaled(values: Sequence[float], direction: str) -> list[float]:
-    """Map the best of `values` to 0 and the worst to 1; where all are equal, all are best."""
-    low, high = min(values), max(values)
-    if low == high:
-        return [0.0] * len(values)
-    best = high if direction == "maximize" else low
-    # Divided first: the range of two finite numbers may not be finite.
-    span = high / 2 - low / 2
-    return [abs(value / 2 - best / 2) / span for value in values]
+def _losses(values: Sequence[float], direction: str, span: float) -> list[float]:
+    best = max(values) if direction == "maximize" else min(values)
+    return [abs(value - best) / span for value in values]

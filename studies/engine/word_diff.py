@@ -30,4 +30,14 @@ def word_diff(before: str, after: str) -> tuple[list[Piece], list[Piece]]:
 
 
 def _pieces(runs: Sequence[tuple[bool, Sequence[str]]]) -> list[Piece]:
-    return [Piece(changed, "".join(words)) for changed, words in runs if words]
+    """Join what belongs together; a space between two changed words counts as changed."""
+    texts = [(changed, "".join(words)) for changed, words in runs if words]
+    joined: list[Piece] = []
+    for index, (changed, text) in enumerate(texts):
+        between = 0 < index < len(texts) - 1 and text.isspace()
+        is_changed = changed or between
+        if joined and joined[-1].changed == is_changed:
+            joined[-1] = Piece(is_changed, joined[-1].text + text)
+        else:
+            joined.append(Piece(is_changed, text))
+    return joined

@@ -87,8 +87,9 @@ def study_summary(study: Study, places: Mapping[Any, int] | None = None) -> Json
 def recommended_number(study: Study) -> int | None:
     """Return the number of the trial that `engine.recommendation` names on the front."""
     front = Trial.objects.filter(study=study, is_pareto=True).values_list("number", "values")
-    directions = [row["direction"] for row in objectives(study)]
-    return recommended(dict(front), directions)
+    rows = objectives(study)
+    directions, spans = [row["direction"] for row in rows], [row["span"] for row in rows]
+    return recommended(dict(front), directions, spans)
 
 
 def tags_in_use(user: User, *, limit: int = 100) -> list[str]:
@@ -120,12 +121,14 @@ def objectives(study: Study) -> list[Json]:
     for scorer in settings.get("scorers") or []:
         if scorer["optimization"] == "none":
             continue
-        name = scorer.get("name") or SCORERS[scorer["scorer"]].label
+        kind = SCORERS[scorer["scorer"]]
+        name = scorer.get("name") or kind.label
         score = baseline.get(name, {})
         rows.append(
             {
                 "name": name,
                 "direction": scorer["optimization"],
+                "span": kind.span,
                 "baseline": score.get("value"),
                 "baseline_display": score.get("display"),
             }

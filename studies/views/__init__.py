@@ -2,7 +2,14 @@
 
 from studies.views.creation import study_new
 from studies.views.queue import work_queue
-from studies.views.studies import study_detail, study_list
+from studies.views.studies import study_analysis, study_detail, study_list
 from studies.views.trials import trial_detail
 
-__all__ = ["study_detail", "study_list", "study_new", "trial_detail", "work_queue"]
+__all__ = [
+    "study_analysis",
+    "study_detail",
+    "study_list",
+    "study_new",
+    "trial_detail",
+    "work_queue",
+]

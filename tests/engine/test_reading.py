@@ -29,6 +29,15 @@ def test_only_the_words_that_differ_are_marked():
     assert [piece.text for piece in new if piece.changed] == ["can"]
 
 
+def test_spaces_between_changed_words_are_no_islands():
+    _, new = word_diff("Sorry, no.", "The old twist, no.")
+
+    assert [(piece.changed, piece.text) for piece in new] == [
+        (True, "The old twist"),
+        (False, ", no."),
+    ]
+
+
 def test_the_same_text_has_no_difference_whatever_its_length(monkeypatch):
     monkeypatch.setattr(diff, "MAX_PAIRS", 1)
     same, _ = word_diff("a b c", "a b c")

@@ -19,6 +19,7 @@ def paths(make_study, make_trial, make_job, owner):
         "/",
         "/studies/new",
         f"/studies/{study.pk}/",
+        f"/studies/{study.pk}/analysis/",
         f"/studies/{study.pk}/trials/0/",
         "/queue/",
     ]
