@@ -1,11 +1,13 @@
 """What happens now: studies at work, those that wait, and the workers."""
 
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from studies.models import Job, Study
 from studies.models.study import StudyStatus as Status
 from studies.selectors.access import User, studies_visible_to
-from studies.selectors.queue import queue_places, workers_seen
+from studies.selectors.queue import workers_seen
 from studies.selectors.studies import HEAVY, study_summary
 
 Json = dict[str, Any]
@@ -13,11 +15,13 @@ MOST_RUNNING = 12  # shown; the queue page has all
 MOST_WAITING = 5
 
 
-def dashboard(user: User) -> Json:
-    """Return running studies with their workers, the next in the queue, and all workers."""
+def dashboard(user: User, places: Mapping[UUID, int]) -> Json:
+    """Return running studies with their workers, the next in the queue, and all workers.
+
+    `places` are those of `queue_places`.
+    """
     visible = studies_visible_to(user).select_related("profile", "owner").defer(*HEAVY)
     visible = visible.prefetch_related("tag_rows")
-    places = queue_places()
     at_work = visible.filter(status__in=(Status.RUNNING, Status.STOPPING)).order_by("started_at")
     waiting = list(visible.filter(status=Status.QUEUED))
     waiting.sort(key=lambda study: places.get(study.pk, len(places) + 1))

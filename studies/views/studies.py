@@ -72,19 +72,21 @@ def study_list(request: HttpRequest) -> HttpResponse:
     """Show what happens now, then the studies that the user may see, the newest first."""
     filters = Filters.of(request)
     visible = studies_visible_to(request.user).select_related("profile", "owner").defer(*HEAVY)
-    studies = filters.apply(visible).prefetch_related("tag_rows")
-    page = Paginator(studies, PER_PAGE).get_page(request.GET.get("page"))
+    # Only ids are skipped over: the rows carry large columns.
+    ids = filters.apply(visible).values_list("pk", flat=True)
+    page = Paginator(ids, PER_PAGE).get_page(request.GET.get("page"))
+    studies = visible.filter(pk__in=list(page)).prefetch_related("tag_rows")
     places = queue_places()
     is_start = page.number == 1 and not any(filters)
     context = {
         "page": page,
-        "rows": [{"study": study, **study_summary(study, places)} for study in page],
+        "rows": [{"study": study, **study_summary(study, places)} for study in studies],
         "filters": filters,
         "statuses": Study.Status.choices,
         "models": recent_models(request.user),
         "tags": tags_in_use(request.user),
-        "now": dashboard(request.user) if is_start else None,
-        "any_active": any(study.status in ACTIVE for study in page),
+        "now": dashboard(request.user, places) if is_start else None,
+        "any_active": any(study.status in ACTIVE for study in studies),
     }
     return render(request, "studies/list.html", context)
 
