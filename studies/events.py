@@ -108,6 +108,13 @@ class TrialAnnotated:
     tags: list[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enqueued:
+    kind: ClassVar = "enqueued"
+
+    waiting: list[Json]  # everything that waits to be tried now, the next one first
+
+
 Event = (
     StatusChanged
     | PhaseChanged
@@ -120,6 +127,7 @@ Event = (
     | Extended
     | StudyAnnotated
     | TrialAnnotated
+    | Enqueued
 )
 
 

@@ -3,12 +3,17 @@
 from studies.api import (
     downloads,
     events,
+    exports,
     figures,
+    forks,
     health,
     jobs,
     labels,
-    profiles,
+    overrides,
+    profile_changes,
+    profile_files,
     prompt_sets,
+    reproductions,
     studies,
     trials,
 )
@@ -29,12 +34,18 @@ api = Api(
 )
 register_handlers(api)
 api.add_router("/health", health.router)
-api.add_router("/profiles", profiles.router)
+api.add_router("/profiles", profile_files.router)  # before the address of a preset
+api.add_router("/profiles", profile_changes.router)  # with the reading of profiles
+api.add_router("/overrides", overrides.router)
 api.add_router("/prompt-sets", prompt_sets.router)
 api.add_router("/studies", studies.router)
+api.add_router("/studies", forks.router)
 api.add_router("/studies", trials.router)
 api.add_router("/studies", labels.router)
 api.add_router("/studies", figures.router)
 api.add_router("/studies", downloads.router)
 api.add_router("/studies", events.router)
+api.add_router("/studies", exports.trial_router)
+api.add_router("/exports", exports.router)
+api.add_router("/reproductions", reproductions.router)
 api.add_router("/jobs", jobs.router)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from optuna.distributions import (
+    BaseDistribution,
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
@@ -30,6 +31,28 @@ def suggest(trial: Trial, resolved: Mapping[Key, Value]) -> Parameters:
     return {key: parameters[key] for key in resolved}
 
 
+def told(
+    parameters: Mapping[Key, float | str], resolved: Mapping[Key, Value]
+) -> dict[str, float | str]:
+    """The sampled ones of a trial's parameters as Optuna stores them; some may be missing."""
+    return {
+        str(key): _as_sampled(resolved[key], parameters[key])
+        for key in sampled_keys(resolved)
+        if key in parameters
+    }
+
+
+def distributions(resolved: Mapping[Key, Value]) -> dict[str, BaseDistribution]:
+    """What the search draws each sampled parameter from."""
+    return {str(key): _distribution(resolved[key]) for key in sampled_keys(resolved)}
+
+
+def _as_sampled(value: Value, given: float | str) -> float | str:
+    if isinstance(value, Range):
+        return int(given) if value.integer else float(given)
+    return given
+
+
 def unflatten(params: Mapping[str, float | str], resolved: Mapping[Key, Value]) -> Parameters:
     """The parameters of a stored trial, constants added.
 
@@ -43,7 +66,7 @@ def unflatten(params: Mapping[str, float | str], resolved: Mapping[Key, Value]) 
 
 
 def _suggest_one(trial: Trial, name: str, value: Value) -> float | str:
-    distribution = distribution_of(value)
+    distribution = _distribution(value)
     if isinstance(distribution, CategoricalDistribution):
         chosen: float | str = trial.suggest_categorical(name, distribution.choices)  # type: ignore[assignment]
         return chosen
@@ -53,10 +76,9 @@ def _suggest_one(trial: Trial, name: str, value: Value) -> float | str:
     return trial.suggest_float(name, low, high, step=step, log=log)
 
 
-def distribution_of(
+def _distribution(
     value: Value,
 ) -> FloatDistribution | IntDistribution | CategoricalDistribution:
-    """Return what Optuna samples a value from."""
     if not isinstance(value, Range):
         return CategoricalDistribution(value if isinstance(value, tuple) else (value,))
     if value.integer:

@@ -9,6 +9,7 @@ from studies.engine.answering import Answering, prompts_of, seed_everything
 from studies.engine.batching import OutOfMemory, attempt
 from studies.engine.components import Site, components_of, find_sites, prove_sites
 from studies.engine.errors import InvalidInputError, Problem
+from studies.engine.judging import Judge
 from studies.engine.loading import load_model
 from studies.engine.method_port import MethodImplementation
 from studies.engine.methods.schema import Method
@@ -108,6 +109,17 @@ class Session:
         ]
         seconds = time.perf_counter() - begun
         return TrialResult(scores, _responses(measured), details, seconds)
+
+    def judge(self) -> Judge:
+        """What scores another model as this session scores its trials."""
+        return Judge(
+            scorers=self._scorers,
+            baseline=self._baseline,
+            prompt_sets=self._prompt_sets,
+            max_response_length=self._settings.max_response_length,
+            prefix=self._answering.prefix,
+            batch_size=self._answering.limit.size or 1,
+        )
 
     def _check_prompts(self) -> None:
         """Refuse missing prompts before the model is loaded."""

@@ -1,4 +1,5 @@
 from studies.models.annotations import AnswerLabel, StudyTag, TrialTag
+from studies.models.export import Export
 from studies.models.job import Job, Worker
 from studies.models.parameters import (
     ModelOverride,
@@ -12,17 +13,19 @@ from studies.models.prompts import FrozenPrompts, PromptSet
 from studies.models.starter import Starter
 from studies.models.study import Study, StudyEvent, StudyRequest
 from studies.models.token import ApiToken
-from studies.models.trial import ResponseSet, Trial
+from studies.models.trial import QueuedTrial, ResponseSet, Trial
 
 __all__ = [
     "AnswerLabel",
     "ApiToken",
+    "Export",
     "FrozenPrompts",
     "Job",
     "ModelOverride",
     "ParameterSpec",
     "Profile",
     "PromptSet",
+    "QueuedTrial",
     "ResponseSet",
     "ScorerSpec",
     "SpecColumns",

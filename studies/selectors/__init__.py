@@ -8,14 +8,31 @@ from studies.selectors.answers import (
     filter_counts,
     trial_answers,
 )
+from studies.selectors.compare import comparison
 from studies.selectors.dashboard import dashboard
-from studies.selectors.queue import job_out, queue_places, queue_rows, workers_seen
+from studies.selectors.exports import (
+    export_file,
+    export_out,
+    export_strategies,
+    exports_of,
+    exports_visible_to,
+)
+from studies.selectors.presets import override_document, preset_document
+from studies.selectors.queue import (
+    job_out,
+    queue_places,
+    queue_rows,
+    study_places,
+    workers_seen,
+)
 from studies.selectors.studies import (
     HEAVY,
     events_after,
     objectives,
     recent_models,
     recommended_number,
+    studies_open,
+    studies_with_trials,
     study_state,
     study_summary,
     tags_in_use,
@@ -28,6 +45,7 @@ from studies.selectors.trials import (
     trial_rows,
     trials_of,
 )
+from studies.selectors.waiting import waiting_out, waiting_trials
 
 __all__ = [
     "FILTERS",
@@ -35,18 +53,29 @@ __all__ = [
     "agreements",
     "answer_out",
     "baseline_responses",
+    "comparison",
     "dashboard",
     "events_after",
+    "export_file",
+    "export_out",
+    "export_strategies",
+    "exports_of",
+    "exports_visible_to",
     "filter_counts",
     "job_out",
     "jobs_visible_to",
     "objectives",
+    "override_document",
+    "preset_document",
     "profiles_active",
     "queue_places",
     "queue_rows",
     "recent_models",
     "recommended_number",
+    "studies_open",
     "studies_visible_to",
+    "studies_with_trials",
+    "study_places",
     "study_state",
     "study_summary",
     "tags_in_use",
@@ -56,5 +85,7 @@ __all__ = [
     "trial_responses",
     "trial_rows",
     "trials_of",
+    "waiting_out",
+    "waiting_trials",
     "workers_seen",
 ]

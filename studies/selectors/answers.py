@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from studies.engine.agreement import Agreement, agreement
-from studies.engine.scorer_settings import SCORERS
 from studies.engine.word_diff import word_diff
 from studies.models import AnswerLabel, FrozenPrompts, ResponseSet, Study, Trial
+from studies.objectives import wanted_directions
 from studies.selectors.access import User
 
 Json = dict[str, Any]
@@ -124,25 +124,15 @@ def agreements(answers: Iterable[Answer]) -> list[Json]:
     ]
 
 
-def wanted_directions(study: Study) -> dict[str, str]:
-    """Say of each scorer by name which way is good; of one that only reports, its usual way."""
-    settings = {row["name"]: row["value"] for row in study.snapshot["settings"]}
-    directions = {}
-    for scorer in settings.get("scorers") or []:
-        kind = SCORERS[scorer["scorer"]]
-        said = scorer["optimization"]
-        directions[scorer.get("name") or kind.label] = kind.direction if said == "none" else said
-    return directions
-
-
 def _merged(study: Study, trial: Trial) -> dict[Place, Answer]:
-    sets = list(trial.response_sets.order_by("pk"))
+    measured = trial.origin or trial  # what was taken over has its answers where it was measured
+    sets = list(measured.response_sets.order_by("pk"))
     originals = {
         (row.scorer, row.prompts_digest): row
-        for row in study.response_sets.filter(trial__isnull=True)
+        for row in ResponseSet.objects.filter(study=measured.study_id, trial__isnull=True)
     }
     frozen = FrozenPrompts.objects.in_bulk({row.prompts_digest for row in sets})
-    directions = wanted_directions(study)
+    directions = wanted_directions(study.snapshot)
     answers: dict[Place, Answer] = {}
     for row in sets:
         prompts = frozen[row.prompts_digest].prompts

@@ -54,8 +54,8 @@ def study_record(study: Study) -> StudyRecord:
 
 
 def _trials(study: Study, space: Mapping[Key, Value]) -> list[TrialRecord]:
-    columns = ("number", "state", "values", "parameters", "seconds", "finished_at", "is_pareto")
-    rows = Trial.objects.filter(study=study).order_by("number").values(*columns)
+    columns = ("number", "state", "source", "values", "parameters", "seconds", "finished_at")
+    rows = Trial.objects.filter(study=study).order_by("number").values(*columns, "is_pareto")
     return [
         TrialRecord(
             number=row["number"],
@@ -64,6 +64,7 @@ def _trials(study: Study, space: Mapping[Key, Value]) -> list[TrialRecord]:
             started_at=row["finished_at"] - timedelta(seconds=row["seconds"]),
             finished_at=row["finished_at"],
             is_front=row["is_pareto"],
+            is_taken_over=row["source"] == Trial.Source.TAKEN_OVER,
         )
         for row in rows
     ]

@@ -1,8 +1,9 @@
 """Trials and answers as long tables, read in chunks so that no study is too large."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from studies.models import FrozenPrompts, ResponseSet, Study, Trial
 from studies.selectors.studies import recommended_number
@@ -28,7 +29,7 @@ class Table:
 def trial_table(study: Study, number: int | None = None) -> Table:
     """Every trial, or one, with parameters and scores in columns of their own."""
     columns = [
-        *("number", "state", "pareto", "recommended", "seconds", "finished_at"),
+        *("number", "state", "source", "pareto", "recommended", "seconds", "finished_at"),
         *(column for name in _score_names(study) for column in (name, f"{name} low", f"{name} high")),
         *dict.fromkeys(_parameter_column(p["name"], p["component"]) for p in study.snapshot["parameters"]),
         *("note", "tags", "error"),
@@ -71,14 +72,16 @@ def _trial_row(trial: Trial, chosen: int | None) -> tuple[Json, Json]:
 
 
 def _answer_chunks(study: Study, number: int | None) -> Iterator[list[tuple[Json, Json]]]:
-    originals = {
-        row.scorer: row for row in ResponseSet.objects.filter(study=study, trial__isnull=True)
-    }
-    digests = ResponseSet.objects.filter(study=study).values_list("prompts_digest", flat=True)
-    frozen = FrozenPrompts.objects.in_bulk(list(digests.distinct()))
+    originals: dict[tuple[UUID, str], ResponseSet] = {}
+    frozen: dict[str, FrozenPrompts] = {}
     for trials in _chunks(study, number, ANSWERS_AT_ONCE):
-        numbers = {trial.pk: trial.number for trial in trials}
-        sets = ResponseSet.objects.filter(trial__in=numbers).order_by("trial__number", "pk")
+        # What was taken over has its answers where it was measured.
+        numbers = {trial.origin_id or trial.pk: trial.number for trial in trials}
+        sets = list(ResponseSet.objects.filter(trial__in=numbers).order_by("pk"))
+        sets.sort(key=lambda one: numbers[one.trial_id or 0])
+        _read_originals({one.study_id for one in sets}, originals)
+        missing = {one.prompts_digest for one in sets} - frozen.keys()
+        frozen |= FrozenPrompts.objects.in_bulk(missing)
         yield [
             row
             for one in sets
@@ -86,13 +89,20 @@ def _answer_chunks(study: Study, number: int | None) -> Iterator[list[tuple[Json
         ]
 
 
+def _read_originals(studies: Collection[UUID], known: dict[tuple[UUID, str], ResponseSet]) -> None:
+    """Add the original models' answers of studies that are not known yet."""
+    missing = set(studies) - {study_id for study_id, _ in known}
+    for row in ResponseSet.objects.filter(study__in=missing, trial__isnull=True):
+        known[row.study_id, row.scorer] = row
+
+
 def _answer_rows(
     number: int,
     answers: ResponseSet,
-    originals: Mapping[str, ResponseSet],
+    originals: Mapping[tuple[UUID, str], ResponseSet],
     frozen: Mapping[str, FrozenPrompts],
 ) -> Iterator[tuple[Json, Json]]:
-    original = originals.get(answers.scorer)
+    original = originals.get((answers.study_id, answers.scorer))
     same_prompts = original is not None and original.prompts_digest == answers.prompts_digest
     before = original.items if original is not None and same_prompts else []
     prompts = frozen[answers.prompts_digest].prompts

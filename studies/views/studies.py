@@ -16,9 +16,9 @@ from studies.selectors import (
     HEAVY,
     dashboard,
     objectives,
-    queue_places,
     recent_models,
     studies_visible_to,
+    study_places,
     study_state,
     study_summary,
     tags_in_use,
@@ -76,7 +76,7 @@ def study_list(request: HttpRequest) -> HttpResponse:
     ids = filters.apply(visible).values_list("pk", flat=True)
     page = Paginator(ids, PER_PAGE).get_page(request.GET.get("page"))
     studies = visible.filter(pk__in=list(page)).prefetch_related("tag_rows")
-    places = queue_places()
+    places = study_places()
     is_start = page.number == 1 and not any(filters)
     context = {
         "page": page,
@@ -113,9 +113,13 @@ def study_analysis(request: HttpRequest, study_id: UUID) -> HttpResponse:
     page_data = {
         "id": str(study.pk),
         "objectives": names,
-        "n_ended": study.n_finished + study.n_failed,
+        "n_ended": study.n_finished + study.n_failed + study.n_taken_over,
         "event_count": study.event_count,
     }
-    context = {"study": study, "page_data": page_data, "has_trials": study.n_finished > 0}
+    context = {
+        "study": study,
+        "page_data": page_data,
+        "has_trials": study.n_finished + study.n_taken_over > 0,
+    }
     context["has_front"] = len(names) > 1
     return render(request, "studies/analysis.html", context)

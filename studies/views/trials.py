@@ -30,6 +30,8 @@ def trial_detail(request: HttpRequest, study_id: UUID, number: int) -> HttpRespo
     context = {
         "study": study,
         "trial": trial,
+        "source_label": Trial.Source(trial["source"]).label.lower(),
+        "others": selectors.studies_open(request.user, study),
         "scores": _score_rows(study, trial),
         "parameters": _parameter_rows(study, trial["parameters"]),
         "before": _neighbour(study, number, forward=False),
@@ -42,6 +44,12 @@ def trial_detail(request: HttpRequest, study_id: UUID, number: int) -> HttpRespo
             "note": trial["note"],
             "tags": trial["tags"],
             "event_count": study.event_count,
+            "complete": trial["state"] == Trial.State.COMPLETE,
+            "strategies": selectors.export_strategies(),
+            "exports": [
+                selectors.export_out(export)
+                for export in selectors.exports_of(request.user, study, number)
+            ],
         },
     }
     return render(request, "studies/trial.html", context)

@@ -119,7 +119,7 @@ def test_more_studies_need_no_more_queries(
     client.force_login(owner)
     for number in range(25):
         make_study(owner=owner, name=f"Study {number}", status="queued")
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(18):
         client.get("/")
 
 
@@ -171,7 +171,7 @@ def test_more_running_studies_need_no_more_queries(
         make_job(
             make_study(owner=owner, name=f"Study {number}", status="running"), status="running"
         )
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(18):
         client.get("/")
 
 
@@ -217,7 +217,7 @@ def test_the_page_of_a_trial_needs_few_queries(
     study = make_study(owner=owner)
     for number in range(20):
         make_trial(study, number, is_pareto=True, responses=False)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(13):
         client.get(f"/studies/{study.pk}/trials/10/")
 
 
@@ -237,7 +237,7 @@ def test_more_trials_need_no_more_queries(
     study = make_study(owner=owner)
     for number in range(30):
         make_trial(study, number, responses=False)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(13):
         client.get(f"/studies/{study.pk}/")
 
 

@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from studies.engine.parameters import Key
-from studies.engine.search_space import distribution_of, sampled_keys
+from studies.engine.search_space import distributions, sampled_keys
 from studies.engine.values import Value
 
 Json = dict[str, Any]
@@ -34,6 +34,7 @@ class TrialRecord:
     started_at: datetime
     finished_at: datetime
     is_front: bool = False
+    is_taken_over: bool = False  # measured by another study, at another time
 
     @property
     def is_complete(self) -> bool:
@@ -77,7 +78,8 @@ def memory_study(record: StudyRecord, objective: int | None = None) -> optuna.St
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     chosen = record.objectives if objective is None else [record.objectives[objective]]
     study = optuna.create_study(directions=[one.direction for one in chosen])
-    space = {key: distribution_of(record.space[key]) for key in sampled_keys(record.space)}
+    found = distributions(record.space)
+    space = {key: found[str(key)] for key in sampled_keys(record.space)}
     by_number = {trial.number: trial for trial in record.trials}
     for number in range(max(by_number, default=-1) + 1):
         study.add_trial(_frozen(by_number.get(number), space, objective))

@@ -13,6 +13,7 @@ Bar = tuple[str, datetime, datetime, str]  # lane, start, end, what to say of it
 def timeline(record: StudyRecord, objective: int) -> Json:
     """Phases and trials as bars over time, UTC; patterns tell the kinds apart."""
     now = datetime.now(UTC)
+    own = [trial for trial in record.trials if not trial.is_taken_over]
     kinds: list[tuple[str, str, list[Bar]]] = [
         (
             "Phase",
@@ -24,7 +25,7 @@ def timeline(record: StudyRecord, objective: int) -> Json:
             "",
             [
                 (TRIALS, t.started_at, t.finished_at, f"trial {t.number}")
-                for t in record.trials
+                for t in own
                 if t.is_complete
             ],
         ),
@@ -33,7 +34,7 @@ def timeline(record: StudyRecord, objective: int) -> Json:
             "x",
             [
                 (TRIALS, t.started_at, t.finished_at, f"trial {t.number} failed")
-                for t in record.trials
+                for t in own
                 if not t.is_complete
             ],
         ),

@@ -14,7 +14,8 @@ export function mountAnnotation(root, { kind, save, saved }) {
   const tags = el("div", { class: "tags" });
   const text = el("p", { class: "note-text" });
   const edit = el("button", { type: "button", class: "button small", onclick: open }, "Edit");
-  const view = el("div", { class: "annotation" }, tags, text, el("div", {}, edit));
+  const view = el("div", { class: "annotation" },
+    tags, text, !("readOnly" in root.dataset) && el("div", {}, edit));
   const problem = el("p", { class: "problem", role: "alert", hidden: true });
   const name = el("input", { maxlength: "100", autocomplete: "off" });
   const tagText = el("input", { autocomplete: "off", placeholder: "keep, to export" });

@@ -7,13 +7,13 @@ import { markedText } from "./marked-text.js";
 /**
  * @param {any} item an answer as the API sends it
  * @param {number} number of the trial
- * @param {(item: any, wanted: boolean) => void} label
+ * @param {((item: any, wanted: boolean) => void)|null} label none where the user only looks
  */
 export function pairItem(item, number, label) {
   return el("li", { class: "pair", tabindex: "-1", dataset: { position: item.position } },
     el("div", { class: "pair-head" },
       el("p", { class: "prompt" }, item.prompt),
-      el("div", { class: "thumbs" }, thumb(item, true, label), thumb(item, false, label))),
+      label && el("div", { class: "thumbs" }, thumb(item, true, label), thumb(item, false, label))),
     el("div", { class: "answers" }, original(item), changed(item, number)),
     el("p", { class: "verdicts" }, ...item.verdicts.map(verdict)));
 }

@@ -32,9 +32,10 @@ export function mountAnswers(root, studyId, { keyboard = false } = {}) {
   const none = el("p", { class: "empty", hidden: true });
   const problem = el("div", { class: "callout error", role: "alert", hidden: true });
   const more = el("button", { type: "button", class: "button small", onclick: () => load({ append: true }) }, "Show more");
+  const mayLabel = !("readOnly" in root.dataset);
   const hint = el("p", { class: "muted keys" },
-    el("kbd", {}, "j"), " ", el("kbd", {}, "k"), " next, previous · ",
-    el("kbd", {}, "1"), " ", el("kbd", {}, "2"), " thumb up, down");
+    el("kbd", {}, "j"), " ", el("kbd", {}, "k"), " next, previous",
+    ...(mayLabel ? [" · ", el("kbd", {}, "1"), " ", el("kbd", {}, "2"), " thumb up, down"] : []));
   const tools = el("div", { hidden: true },
     el("div", { class: "chips", role: "group", "aria-label": "Filter answers" }, ...buttons),
     el("div", { class: "table-tools" },
@@ -105,7 +106,7 @@ export function mountAnswers(root, studyId, { keyboard = false } = {}) {
       list.replaceChildren();
     }
     for (const item of page.items) items.set(item.position, item);
-    list.append(...page.items.map((item) => pairItem(item, number, label)));
+    list.append(...page.items.map((item) => pairItem(item, number, mayLabel ? label : null)));
     toggle(more, list.childElementCount < page.count);
     toggle(none, page.count === 0);
     setText(none, page.counts.all ? "No answer fits this filter." : "This trial has no stored answers.");
@@ -154,7 +155,7 @@ export function mountAnswers(root, studyId, { keyboard = false } = {}) {
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
     const current = document.activeElement?.closest("#responses .pair");
     if (event.key === "j" || event.key === "k") step(current, event.key === "j");
-    else if ((event.key === "1" || event.key === "2") && current) {
+    else if ((event.key === "1" || event.key === "2") && current && mayLabel) {
       label(items.get(Number(current.dataset.position)), event.key === "1");
     } else return;
     event.preventDefault();

@@ -61,6 +61,9 @@ const REDUCERS = {
   trial_failed(state, event) {
     keepTrial(state, event.trial);
   },
+  enqueued(state, event) {
+    state.waiting = event.waiting;
+  },
   extended(state, event) {
     state.n_trials = event.n_trials;
   },

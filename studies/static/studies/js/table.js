@@ -4,6 +4,7 @@ import { scoreNames, scoreValue } from "./derived.js";
 import { el, setText } from "./dom.js";
 import { mountFilters } from "./filters.js";
 import { duration, number } from "./format.js";
+import { sourcePill } from "./origin.js";
 
 const PAGE = 100; // rows; more on request, so that ten thousand trials stay quick
 export const RECOMMENDED =
@@ -186,6 +187,7 @@ export function mountTable(root, { select }) {
         trial.recommended && el("span", { class: "pill recommended", title: RECOMMENDED }, "recommended"),
         ...(trial.tags ?? []).map((tag) => el("span", { class: "tag" }, tag)),
         trial.note && el("span", { class: "pill", title: trial.note }, "note"),
+        sourcePill(trial),
         STATES[trial.state] && el("span", { class: `pill ${trial.state}` }, STATES[trial.state])),
       ...(trial.state === "complete" ? names.map((name) => scoreCell(trial, name)) : [failure(trial)]),
       el("td", { class: "num" }, duration(trial.seconds)),

@@ -5,12 +5,17 @@ import { mountAnswers } from "./answers.js";
 import { call } from "./api.js";
 import { copyButton } from "./copy.js";
 import { byId, readJson, setText, toggle } from "./dom.js";
+import { mountElsewhere } from "./elsewhere.js";
+import { mountExports } from "./exports.js";
 import { mountKernel } from "./kernel.js";
 import { keepConnected } from "./socket.js";
 
-const { study, number, kernel, parameters, note, tags, event_count } = readJson("page-data");
+const data = readJson("page-data");
+const { study, number, kernel, parameters, note, tags, event_count } = data;
 const box = document.getElementById("kernel");
 if (box) mountKernel(box)(kernel);
+mountExports(byId("exports"), data);
+mountElsewhere({ study, number });
 mountAnswers(byId("responses"), study, { keyboard: true })(number);
 byId("copy-parameters").append(
   copyButton(() => JSON.stringify(parameters, null, 2), "Copy as JSON", "Copy as JSON: the parameters"));

@@ -2,9 +2,10 @@
 
 import { mountAnnotation } from "./annotation.js";
 import { call } from "./api.js";
-import { el, setText, toggle } from "./dom.js";
+import { byId, el, setText, toggle } from "./dom.js";
 import { duration, flatParameters, number, value } from "./format.js";
 import { mountKernel } from "./kernel.js";
+import { originLine, sourcePill } from "./origin.js";
 import { RECOMMENDED } from "./table.js";
 
 /** @param {HTMLElement} root @param {string} studyUrl */
@@ -12,14 +13,17 @@ export function mountTrial(root, studyUrl) {
   const empty = el("p", { class: "empty" },
     "Click a point or a row to see a trial's parameters, kernel and answers.");
   const head = el("div", { class: "trial-head" });
+  const origin = el("div");
   const scores = el("div", { class: "scroll" });
   const parameters = el("dl", { class: "facts" });
   const kernelTitle = el("h4", {}, "Ablation strength over the layers");
   const kernelBox = el("div");
   const kernelProblem = el("p", { class: "problem", hidden: true });
-  const annotationBox = el("div");
-  const filled = el("div", { hidden: true }, head, scores, kernelTitle, kernelBox, kernelProblem,
-    el("h4", {}, "Parameters"), parameters, el("h4", {}, "Note and tags"), annotationBox);
+  const readOnly = byId("controls").hidden ? { readOnly: "" } : {}; // who only looks changes nothing
+  const annotationBox = el("div", { dataset: readOnly });
+  const filled = el("div", { hidden: true }, head, origin, scores, kernelTitle, kernelBox,
+    kernelProblem, el("h4", {}, "Parameters"), parameters,
+    el("h4", {}, "Note and tags"), annotationBox);
   root.replaceChildren(empty, filled);
   let drawKernel = null;
   let drawn = null;
@@ -38,6 +42,7 @@ export function mountTrial(root, studyUrl) {
     drawn = trial;
     drawAnnotation(trial.number, { notes: trial.note, tags: trial.tags });
     head.replaceChildren(...headParts(trial, studyUrl));
+    origin.replaceChildren(originLine(trial) ?? "");
     scores.replaceChildren(trial.scores.length ? scoreTable(trial, state) : failure(trial));
     parameters.replaceChildren(...parameterList(trial));
     showKernel(trial);
@@ -71,10 +76,21 @@ function headParts(trial, studyUrl) {
     el("h3", {}, `Trial ${trial.number}`),
     trial.pareto && el("span", { class: "pill front" }, "front"),
     trial.recommended && el("span", { class: "pill recommended", title: RECOMMENDED }, "recommended"),
+    sourcePill(trial),
     trial.state !== "complete" && el("span", { class: `pill ${trial.state}` }, trial.state),
     el("span", { class: "muted num" }, duration(trial.seconds)),
-    el("a", { href: `${studyUrl}trials/${trial.number}/`, class: "push" }, "Own page"),
+    el("span", { class: "push links" },
+      ...(byId("controls").hidden ? [] : tryLinks(trial, studyUrl)), // who only looks has none
+      el("a", { href: `${studyUrl}trials/${trial.number}/` }, "Own page")),
   ].filter(Boolean);
+}
+
+function tryLinks({ number }, studyUrl) {
+  const id = studyUrl.split("/")[2];
+  return [
+    el("a", { href: `/studies/new?try=${id}:${number}` }, "Try in a new study"),
+    el("a", { href: `${studyUrl}trials/${number}/#elsewhere` }, "Try in another study"),
+  ];
 }
 
 function failure(trial) {

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("studies", "0001_initial"),
+        ("studies", "0004_jobs_and_exports"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
