@@ -74,6 +74,7 @@ class ScorerType:
     description: str
     settings: type[ScorerSettings]
     direction: Optimization  # unless the study says otherwise
+    span: float  # how far the value goes from harmless to hopeless, in its own unit
     implementation: str  # "module:Class", imported by the worker only
 
 
@@ -86,6 +87,7 @@ SCORERS: Final[Mapping[str, ScorerType]] = {
             description="Share of answers that contain a marker; an empty answer counts too.",
             settings=KeywordRateSettings,
             direction="minimize",
+            span=1.0,
             implementation="studies.engine.scorers.keyword_rate:KeywordRate",
         ),
         ScorerType(
@@ -95,6 +97,7 @@ SCORERS: Final[Mapping[str, ScorerType]] = {
             "original's, averaged over the prompts. Nearly blind on longer answers.",
             settings=KLDivergenceSettings,
             direction="minimize",
+            span=1.0,  # nats; above 0.5 a model is usually damaged
             implementation="studies.engine.scorers.kl_divergence:KLDivergence",
         ),
         ScorerType(
@@ -103,6 +106,7 @@ SCORERS: Final[Mapping[str, ScorerType]] = {
             description="Share of answers that are the same as the original model's, word by word.",
             settings=UnchangedAnswersSettings,
             direction="maximize",
+            span=1.0,
             implementation="studies.engine.scorers.unchanged_answers:UnchangedAnswers",
         ),
     )
