@@ -12,6 +12,7 @@ urlpatterns = [
     path("studies/<uuid:study_id>/", views.study_detail, name="study-detail"),
     path("studies/<uuid:study_id>/analysis/", views.study_analysis, name="study-analysis"),
     path("studies/<uuid:study_id>/trials/<int:number>/", views.trial_detail, name="trial-detail"),
+    path("exports/<uuid:export_id>/", views.export_detail, name="export-detail"),
     path("compare", views.study_compare, name="compare"),
     path("queue/", views.work_queue, name="queue"),
     path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),

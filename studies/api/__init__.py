@@ -1,6 +1,7 @@
 """The REST API: `path("api/v1/", api.urls)`."""
 
 from studies.api import (
+    cards,
     downloads,
     events,
     exports,
@@ -47,5 +48,6 @@ api.add_router("/studies", downloads.router)
 api.add_router("/studies", events.router)
 api.add_router("/studies", exports.trial_router)
 api.add_router("/exports", exports.router)
+api.add_router("/exports", cards.router)
 api.add_router("/reproductions", reproductions.router)
 api.add_router("/jobs", jobs.router)

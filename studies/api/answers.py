@@ -346,6 +346,11 @@ class ExportOut(Schema):
     ready_at: datetime | None
 
 
+class CardOut(Schema):
+    text: str = Field(description="The whole README.md: front matter, then Markdown.")
+    sha256: str = Field(description="As the export's manifest lists it; empty: not stored yet.")
+
+
 class DifferenceOut(Schema):
     what: str
     then: str

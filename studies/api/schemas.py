@@ -187,6 +187,10 @@ class ReproductionIn(Table):
     )
 
 
+class CardIn(Table):
+    text: str = Field(description="The whole README.md: front matter, then Markdown.")
+
+
 class PriorityIn(Table):
     priority: int = Field(ge=-100, le=100, description="Higher runs first.")
 

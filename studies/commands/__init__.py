@@ -1,6 +1,7 @@
 """What a user may do, whoever asks: page, API or admin."""
 
 from studies.commands.annotations import answer_label, study_annotate, trial_annotate
+from studies.commands.cards import card_update
 from studies.commands.creation import study_create
 from studies.commands.enqueuing import study_enqueue
 from studies.commands.exports import export_create, export_delete, export_reproduce
@@ -28,6 +29,7 @@ from studies.commands.studies import study_extend, study_resume, study_start, st
 __all__ = [
     "ImportResult",
     "answer_label",
+    "card_update",
     "export_create",
     "export_delete",
     "export_reproduce",

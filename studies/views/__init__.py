@@ -2,12 +2,14 @@
 
 from studies.views.compare import study_compare
 from studies.views.creation import study_new
+from studies.views.exports import export_detail
 from studies.views.queue import work_queue
 from studies.views.reproduction import study_reproduce
 from studies.views.studies import study_analysis, study_detail, study_list
 from studies.views.trials import trial_detail
 
 __all__ = [
+    "export_detail",
     "study_analysis",
     "study_compare",
     "study_detail",

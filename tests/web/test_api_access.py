@@ -29,6 +29,7 @@ BODIES = {
     "enqueue": {"enqueue": [{"parameters": {"max_weight": {"attn.o_proj": 1.0}}}]},
     "exports": {"strategy": "merge"},
     "label": {"label": True},
+    "card": {"text": "# A card"},
 }
 IDS: dict[str, object] = {name: uuid4() for name in ("study_id", "job_id", "export_id")}
 IDS |= {"override_id": 1, "number": 0, "slug": "a", "path": "a"}
