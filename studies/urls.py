@@ -14,6 +14,7 @@ urlpatterns = [
     path("studies/<uuid:study_id>/trials/<int:number>/", views.trial_detail, name="trial-detail"),
     path("exports/<uuid:export_id>/", views.export_detail, name="export-detail"),
     path("compare", views.study_compare, name="compare"),
+    path("account/notifications/", views.account_notifications, name="notifications"),
     path("queue/", views.work_queue, name="queue"),
     path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),

@@ -73,6 +73,6 @@ def _page(
         "preview": card_html(text),
         "is_typed": is_typed,
         "problem": problem,
-        "page_data": {"export": selectors.export_out(export)},
+        "page_data": {"id": str(export.pk), "uploads": selectors.uploads_of(export)},
     }
     return render(request, "studies/export.html", context, status=status)
