@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from studies import selectors
 from studies.models import Trial
 from studies.parameters import value_display
+from studies.permissions import RUN_STUDIES, may
 
 
 @require_safe
@@ -34,6 +35,7 @@ def trial_detail(request: HttpRequest, study_id: UUID, number: int) -> HttpRespo
             "number": number,
             "kernel": trial["kernel"],
             "complete": trial["state"] == Trial.State.COMPLETE,
+            "may_export": may(request.user, RUN_STUDIES),
             "strategies": selectors.export_strategies(),
             "exports": [
                 selectors.export_out(export)

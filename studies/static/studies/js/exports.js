@@ -14,9 +14,9 @@ const DTYPES = [
 
 /**
  * @param {HTMLElement} root
- * @param {{study: string, number: number, strategies: {name: string, label: string, unavailable: string}[], exports: any[], complete: boolean}} data
+ * @param {{study: string, number: number, strategies: {name: string, label: string, unavailable: string}[], exports: any[], complete: boolean, may_export: boolean}} data
  */
-export function mountExports(root, { study, number, strategies, exports, complete }) {
+export function mountExports(root, { study, number, strategies, exports, complete, may_export: mayExport }) {
   const path = `studies/${study}/trials/${number}/exports`;
   const problem = el("div", { class: "callout error", role: "alert", hidden: true });
   const list = el("div", { class: "exports", "aria-live": "polite" });
@@ -49,7 +49,7 @@ export function mountExports(root, { study, number, strategies, exports, complet
     }
   }
 
-  const actions = {
+  const actions = mayExport && {
     cancel: (one) => act(() => call("POST", `jobs/${one.job.id}/cancel`)),
     reproduce: (one) => act(() => call("POST", `exports/${one.id}/reproduce`)),
     remove: (one) => act(() => call("DELETE", `exports/${one.id}`)),
@@ -66,8 +66,10 @@ export function mountExports(root, { study, number, strategies, exports, complet
   }
 
   const form = optionsForm(strategies, (body) => act(() => call("POST", path, { body })));
-  root.replaceChildren(complete ? form : el("p", { class: "empty" },
-    "This trial has no result that could be exported."), problem, list);
+  const refused = complete ? "" : "This trial has no result that could be exported.";
+  root.replaceChildren(...[
+    refused ? el("p", { class: "empty" }, refused) : mayExport && form, problem, list,
+  ].filter(Boolean));
   draw(exports);
 }
 
