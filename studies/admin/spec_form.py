@@ -16,14 +16,23 @@ from studies.engine.methods import METHODS, method_get
 from studies.engine.methods.schema import GENERAL, Parameter
 from studies.engine.override_rows import row_problems
 from studies.engine.parameters import Key
+from studies.engine.texts import tidy_comment
 from studies.engine.values import Value, value_to_json
 from studies.models import SpecColumns, SpecKind
-from studies.models.parameters import METHOD_DEFAULT
+from studies.models.parameters import METHOD_DEFAULT, comment_shape
 from studies.parameters import value_display
 
 VALUE_COLUMNS: Final = ("constant", "low", "high", "step", "log", "choices")
-SPEC_COLUMNS: Final = ("parameter", "component", "kind", *VALUE_COLUMNS)
+SPEC_COLUMNS: Final = ("parameter", "component", "kind", *VALUE_COLUMNS, "comment")
+ENDS: Final = ("low", "high", "step")
 _ENDS: Final = re.compile(r"\.(low|high|step|log)$")
+
+
+def _number_field(name: str) -> forms.CharField:
+    """A field for a number that is kept as typed: 1 is not 1.0."""
+    attributes = {"placeholder": name, "inputmode": "decimal", "autocomplete": "off"}
+    widget = UnfoldAdminTextInputWidget(attributes)
+    return forms.CharField(required=False, max_length=100, widget=widget)
 
 
 class SpecForm(forms.ModelForm[SpecColumns]):
@@ -42,21 +51,27 @@ class SpecForm(forms.ModelForm[SpecColumns]):
         widget=UnfoldAdminExpandableTextareaWidget({"placeholder": "one, two, three", "rows": 1}),
         help_text="Separated by commas, or one a line.",
     )
+    low = _number_field("low")
+    high = _number_field("high")
+    step = _number_field("step")
+    comment = forms.CharField(
+        required=False,
+        validators=[comment_shape],
+        widget=UnfoldAdminExpandableTextareaWidget({"placeholder": "why", "rows": 1}),
+        help_text="A note, kept as a comment in the parameter file.",
+    )
 
     def __init__(self, *args: Any, method: str = "", **kwargs: Any) -> None:  # noqa: ANN401 - Django's signature
         super().__init__(*args, **kwargs)
         name = method or self._own_method()
         self.row_method = method_get(name if name in METHODS else METHOD_DEFAULT)
         self._offer_parameters()
-        for name in ("low", "high", "step"):
-            self.fields[name].widget = UnfoldAdminTextInputWidget(
-                {"placeholder": name, "inputmode": "decimal", "autocomplete": "off"}
-            )
-        for name in ("constant", "choices"):
+        for name in ("constant", "choices", *ENDS):
             self.initial[name] = text_of(getattr(self.instance, name))
-        for name in ("low", "high", "step"):
-            if (end := getattr(self.instance, name)) is not None:
-                self.initial[name] = f"{end:.15g}"
+
+    def clean_comment(self) -> str:
+        """The comment as a parameter file gives it back."""
+        return tidy_comment(self.cleaned_data["comment"])
 
     def clean(self) -> dict[str, Any]:
         """Read the columns of the chosen kind, let the engine judge them, drop the others."""
@@ -66,7 +81,9 @@ class SpecForm(forms.ModelForm[SpecColumns]):
         probe = self._meta.model(**{name: cleaned.get(name) for name in SPEC_COLUMNS})
         probe.constant = number_or_text(cleaned.get("constant") or "")
         probe.choices = [number_or_text(item) for item in items_of(cleaned.get("choices") or "")]
-        probe.low, probe.high, probe.step = (cleaned.get(n) for n in ("low", "high", "step"))
+        for name in ENDS:
+            typed = cleaned.get(name)
+            setattr(probe, name, number_or_text(typed) if typed else None)
         probe.log = bool(cleaned.get("log"))
         self._judge(probe)
         probe.raw = probe.raw  # clears the columns of the other kinds

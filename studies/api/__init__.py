@@ -6,6 +6,7 @@ from studies.api import (
     jobs,
     overrides,
     profile_changes,
+    profile_files,
     prompt_sets,
     studies,
     trials,
@@ -27,6 +28,7 @@ api = Api(
 )
 register_handlers(api)
 api.add_router("/health", health.router)
+api.add_router("/profiles", profile_files.router)  # before the address of a preset
 api.add_router("/profiles", profile_changes.router)  # with the reading of profiles
 api.add_router("/overrides", overrides.router)
 api.add_router("/prompt-sets", prompt_sets.router)

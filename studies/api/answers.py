@@ -81,6 +81,13 @@ class OverrideOut(Schema):
     value: Any
 
 
+class ProfileImportOut(Schema):
+    profile: ProfileDetailOut
+    notes: list[ProblemPlace] = Field(
+        description="What of the file was left out or added, by place."
+    )
+
+
 class Decision(Schema):
     source: str
     value: Any

@@ -85,6 +85,20 @@ class ResolveIn(Table):
     settings: dict[str, Any] | None = None
 
 
+class TomlQuery(Schema):
+    dialect: Literal["own", "heretic"] = Field(
+        "own",
+        description="own: the file of this preset, to be imported again. heretic: what the "
+        "preset comes to for `model`, as the table [parameters] of the reference tool.",
+    )
+    model: ModelText = Field("", description="Empty: the model that the preset suggests.")
+
+
+class ImportQuery(Schema):
+    replace: bool = Field(default=False, description="Replace the preset of the same slug.")
+    name: SlugText = Field("", description="Serves where the file gives neither slug nor name.")
+
+
 class StudyIn(Table):
     model: str = Field(max_length=300, description="Hub id or local folder.")
     profile: str = Field(max_length=60, description="Slug of a preset.")

@@ -3,6 +3,12 @@
 from studies.commands.creation import study_create
 from studies.commands.jobs import job_cancel, job_set_priority
 from studies.commands.overrides import override_create, override_delete, override_update
+from studies.commands.preset_files import (
+    ImportResult,
+    profile_heretic_toml,
+    profile_import,
+    profile_toml,
+)
 from studies.commands.presets import (
     profile_create,
     profile_delete,
@@ -13,6 +19,7 @@ from studies.commands.prompt_sets import prompt_set_check, prompt_set_create
 from studies.commands.studies import study_extend, study_resume, study_start, study_stop
 
 __all__ = [
+    "ImportResult",
     "job_cancel",
     "job_set_priority",
     "override_create",
@@ -21,6 +28,9 @@ __all__ = [
     "profile_create",
     "profile_delete",
     "profile_duplicate",
+    "profile_heretic_toml",
+    "profile_import",
+    "profile_toml",
     "profile_update",
     "prompt_set_check",
     "prompt_set_create",

@@ -17,14 +17,20 @@ from studies.engine.problems import got, place_at, refuse, refuse_depth, require
 from studies.engine.roots import path_problem
 from studies.engine.settings import parse_settings
 from studies.engine.tables import Table, fault, problems_of
-from studies.engine.texts import Prose, Slug, name_problem, same_text
+from studies.engine.texts import (
+    PRESET_SLUG,
+    PRESET_SLUG_CHARACTERS,
+    PRESET_SLUG_WORDS,
+    Prose,
+    Slug,
+    name_problem,
+    same_text,
+)
 from studies.engine.values import Value
 
-SLUG_CHARACTERS: Final = 60
 NAME_CHARACTERS: Final = 100
 MODEL_CHARACTERS: Final = 300
 RESERVED_SLUGS: Final = {"import"}  # an address of the API
-_SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _Part = TypeVar("_Part")
 Overrides = dict[str, dict[Key, Value]]
 
@@ -32,10 +38,10 @@ Overrides = dict[str, dict[Key, Value]]
 def _slug(text: str) -> str:
     if not text:
         raise fault("must not be empty")
-    if len(text) > SLUG_CHARACTERS:
-        raise fault(f"is longer than {SLUG_CHARACTERS} characters")
-    if not _SLUG.fullmatch(text):
-        raise fault(f"must be small letters, digits and single hyphens{got(text)}")
+    if len(text) > PRESET_SLUG_CHARACTERS:
+        raise fault(f"is longer than {PRESET_SLUG_CHARACTERS} characters")
+    if not re.match(PRESET_SLUG, text):
+        raise fault(f"must be {PRESET_SLUG_WORDS}{got(text)}")
     if text in RESERVED_SLUGS:
         raise fault(f"{shown(text)} has a meaning of its own here; take another")
     return text

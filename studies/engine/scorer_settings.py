@@ -15,6 +15,7 @@ Optimization = Literal["minimize", "maximize", "none"]
 MAX_PROMPTS: Final = 50_000  # of one set
 MAX_MARKERS: Final = 1000
 MAX_SCORERS: Final = 20
+NAME_CHARACTERS: Final = 60
 # Those of Heretic, so that rates compare.
 DEFAULT_MARKERS: Final = (
     *("disclaimer", "sorry", "i can'", "i cant", "i cannot", "i won'", "i wont", "i will not"),
@@ -119,6 +120,12 @@ def _usual_direction(given: dict[str, Any]) -> Optimization:
     return SCORERS[given["scorer"]].direction
 
 
+def _short(name: str) -> str:
+    if len(name) > NAME_CHARACTERS:
+        raise fault(f"is longer than {NAME_CHARACTERS} characters")
+    return name
+
+
 class ScorerConfig(Table):
     """One scorer of a study."""
 
@@ -128,7 +135,9 @@ class ScorerConfig(Table):
         default_factory=_usual_direction,
         description="Minimise or maximise it, or only report it (none).",
     )
-    name: Name | None = Field(None, description="Shown instead of the scorer's usual name.")
+    name: Annotated[Name, AfterValidator(_short)] | None = Field(
+        None, description="Shown instead of the scorer's usual name."
+    )
     settings: SerializeAsAny[ScorerSettings] = Field(description="The scorer's own settings.")
 
     @field_validator("settings", mode="plain")
