@@ -14,7 +14,7 @@ Json = dict[str, Any]
 class Place(NamedTuple):
     """Where a preset says something: a column, a setting, a parameter or an override."""
 
-    section: str  # "preset", "settings", "parameters", "overrides"
+    section: str  # "preset", "settings", "parameters", "overrides", "comments"
     name: str
     pattern: str = ""  # of an override
     component: str = ""
@@ -32,9 +32,10 @@ class Contents:
     settings: Mapping[str, Any]  # with `scorers`
     parameters: Mapping[Key, Any]  # as a parameter file has them
     overrides: Mapping[str, Mapping[Key, Any]]  # by pattern
+    comments: Mapping[tuple[str, Key], str]  # by pattern ("": of a parameter), where there are any
 
     def document(self) -> Json:
-        """The same as the document that `profile_create` and `profile_update` read."""
+        """The same as the document that `profile_create` reads, which has no comments."""
         return {
             **self.columns,
             "parameters": nest(self.parameters),
@@ -53,6 +54,8 @@ class Contents:
         for pattern, values in self.overrides.items():
             for key, value in values.items():
                 yield Place("overrides", key.name, pattern, key.component), value
+        for (pattern, key), text in self.comments.items():
+            yield Place("comments", key.name, pattern, key.component), text
 
 
 def contents_of(profile: Profile) -> Contents:
@@ -69,14 +72,19 @@ def contents_from(
 ) -> Contents:
     """Put rows together, whether they are stored or were made from an older version."""
     by_pattern: dict[str, dict[Key, Any]] = {}
+    comments: dict[tuple[str, Key], str] = {}
     for row in sorted(overrides, key=lambda row: (row.pattern, row.parameter, row.component)):
-        by_pattern.setdefault(row.pattern, {})[Key(row.parameter, row.component)] = row.raw
+        key = Key(row.parameter, row.component)
+        by_pattern.setdefault(row.pattern, {})[key] = row.raw
+        comments[row.pattern, key] = row.comment
     listed = [row.raw for row in sorted(scorers, key=lambda row: (row.position, row.pk or 0))]
     ordered = sorted(specs, key=lambda row: (row.parameter, row.component))
+    comments |= {("", Key(row.parameter, row.component)): row.comment for row in ordered}
     columns: Json = {name: getattr(profile, name) for name in COLUMNS}
     return Contents(
         columns=columns | {"parent": profile.parent.slug if profile.parent else None},
         settings={**profile.settings, **({"scorers": listed} if listed else {})},
         parameters={Key(row.parameter, row.component): row.raw for row in ordered},
         overrides=by_pattern,
+        comments={claim: text for claim, text in comments.items() if text},
     )

@@ -9,7 +9,9 @@ from studies.commands.preset_files import (
     profile_import,
     profile_toml,
 )
+from studies.commands.preset_versions import profile_restore
 from studies.commands.presets import (
+    profile_copy_names,
     profile_create,
     profile_delete,
     profile_duplicate,
@@ -25,11 +27,13 @@ __all__ = [
     "override_create",
     "override_delete",
     "override_update",
+    "profile_copy_names",
     "profile_create",
     "profile_delete",
     "profile_duplicate",
     "profile_heretic_toml",
     "profile_import",
+    "profile_restore",
     "profile_toml",
     "profile_update",
     "prompt_set_check",

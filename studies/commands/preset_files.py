@@ -55,9 +55,9 @@ def profile_import(
     preset = with_prompt_sets(user, preset, problems)
     refuse(problems)
     profile.parent = parent
-    with recorded(user, "Imported"):
+    with recorded(user, "Imported from a file"):
         write_rows(profile, preset)
-    profile_resolve(profile)  # refuses what does not fit the presets that it is based on
+        profile_resolve(profile)  # refuses what does not fit the presets that it is based on
     return ImportResult(profile, tuple(preset.ledger.notes))
 
 

@@ -66,6 +66,15 @@ def scorers_write(profile: Profile, scorers: Sequence[Columns]) -> None:
             row.save()
 
 
+def comments_write(profile: Profile, comments: Mapping[tuple[str, Key], str]) -> None:
+    """Let the rows of a preset have these comments, by pattern ("" for a parameter) and key."""
+    for row in [*profile.specs.all(), *profile.overrides.all()]:
+        claim = (getattr(row, "pattern", ""), Key(row.parameter, row.component))
+        if row.comment != (comment := comments.get(claim, "")):
+            row.comment = comment
+            row.save()
+
+
 def _value_write(row: ParameterSpec | ModelOverride, value: Value, comment: str) -> None:
     raw = value_to_json(value)
     # As texts: 1 and 1.0 are equal, but not the same.

@@ -8,7 +8,13 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from studies.commands.preset_rows import overrides_write, scorers_write, specs_write
+from studies.commands.preset_rows import (
+    comments_write,
+    overrides_write,
+    scorers_write,
+    specs_write,
+)
+from studies.contents import contents_of
 from studies.engine.errors import InvalidInputError, Problem
 from studies.engine.presets import NAME_CHARACTERS, Preset, parse_preset
 from studies.engine.problems import refuse, require_table, shown
@@ -62,10 +68,17 @@ def profile_duplicate(
     Raises:
         InvalidInputError: all faults, each at its exact place.
     """
-    names = {"slug": _free_slug(profile), "name": _free_name(profile)}
+    names = profile_copy_names(profile)
     document = {**preset_document(profile), **names, **require_table("body", changes)}
     with recorded(user, f"Copied from {shown(profile.name)}"):
-        return profile_create(user, document)
+        copied = profile_create(user, document)
+        comments_write(copied, contents_of(profile).comments)
+    return copied
+
+
+def profile_copy_names(profile: Profile) -> dict[str, str]:
+    """A slug and a name for a copy that nothing has yet."""
+    return {"slug": _free_slug(profile), "name": _free_name(profile)}
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ from django.db import transaction
 from studies.commands import profile_import
 from studies.engine.errors import InvalidInputError
 from studies.engine.toml.preset import parse_preset
+from studies.history import recorded
 from studies.models import Profile, PromptSet, Starter
 from studies.starters.groups import group_add, group_names
 from studies.starters.prompt_sets import PROMPT_SETS
@@ -48,7 +49,8 @@ def _preset_add(text: bytes, key: str) -> bool:
     if taken.exists():
         return True
     try:
-        profile_import(None, text)
+        with recorded(None, "Came with the installation"):
+            profile_import(None, text)
     except InvalidInputError:
         # A user may have deleted a prompt set that it needs; it is tried again next time.
         logger.exception("a starter preset could not be added", extra={"starter": key})
