@@ -25,7 +25,15 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Search": ("n_trials", "n_startup_trials", "seed"),
     "Prompts": ("good_prompts", "bad_prompts", "system_prompt"),
     "Answers": ("response_prefix", "max_response_length", "chain_of_thought_skips"),
-    "Model": ("target_components", "dtypes", "model_commit", "batch_size", "max_batch_size"),
+    "Model": (
+        "target_components",
+        "untouched_layers",
+        "untouched_layer_fractions",
+        "dtypes",
+        "model_commit",
+        "batch_size",
+        "max_batch_size",
+    ),
 }
 
 

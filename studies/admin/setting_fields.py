@@ -26,10 +26,13 @@ from studies.admin.setting_values import (
     items_of,
     pairs_of,
     pairs_text,
+    spans_of,
+    spans_text,
     text_of,
     without_none,
 )
 from studies.admin.widgets import ModeWidget
+from studies.engine import targeting
 from studies.models import PromptSet
 
 
@@ -114,6 +117,12 @@ class OpenPairs(OpenField, forms.CharField):
     widget = UnfoldAdminExpandableTextareaWidget
     to_json = staticmethod(pairs_of)
     to_text = staticmethod(pairs_text)
+
+
+class OpenSpans(OpenField, forms.CharField):
+    widget = UnfoldAdminTextInputWidget
+    to_json = staticmethod(spans_of)
+    to_text = staticmethod(spans_text)
 
 
 class ModeField(forms.Field):
@@ -202,6 +211,8 @@ def _typed_field(
     simple: dict[Any, type[OpenField]] = {int: OpenInteger, float: OpenFloat, str: OpenText}
     if name in PROMPT_SETS:
         return OpenChoice(choices=lambda: [("", open_label), *prompt_set_choices()], **common)
+    if name in targeting.SETTINGS:
+        return OpenSpans(**common)
     if annotation is bool:
         return OpenBoolean(choices=[("", open_label), ("true", "Yes"), ("false", "No")], **common)
     if annotation in simple:

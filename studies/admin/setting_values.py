@@ -1,9 +1,16 @@
 """How a setting's JSON value is typed into, and read from, one line or block of text."""
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final, get_args, get_origin
 
+from studies.engine import targeting
+
+Json = Any
+
 PAIR: Final = "=>"
+SPAN: Final = "–"
+_SPAN: Final = re.compile(r"([\d.]+)\s*(?:–|-|…|to)\s*([\d.]+)")
 NONE_LABEL: Final = "none"
 # What null means for a setting, where it is more than "none".
 NONE_LABELS: Final = {
@@ -32,6 +39,26 @@ def items_of(typed: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
+def spans_of(typed: str) -> list[Json]:
+    """Read numbers and ranges, `0, 3, 5–7`, or `none`; anything else stays text, to be refused."""
+    return [] if typed.strip().lower() == NONE_LABEL else [_span(item) for item in items_of(typed)]
+
+
+def spans_text(spans: Iterable[Json]) -> str:
+    """Write numbers and ranges as a person types them."""
+    parts = (
+        f"{span['low']}{SPAN}{span['high']}" if isinstance(span, dict) else str(span)
+        for span in spans
+    )
+    return ", ".join(parts) or NONE_LABEL
+
+
+def _span(item: str) -> Json:
+    if match := _SPAN.fullmatch(item):
+        return {"low": number_or_text(match[1]), "high": number_or_text(match[2])}
+    return number_or_text(item)
+
+
 def text_of(value: object) -> str:
     """Write a value as a person types it; a list on one line where that reads back."""
     if isinstance(value, list | tuple):
@@ -46,6 +73,8 @@ def setting_display(name: str, value: object) -> str:
         return NONE_LABELS.get(name, NONE_LABEL)
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if name in targeting.SETTINGS and isinstance(value, list):
+        return spans_text(value)
     if isinstance(value, list | tuple) and value and isinstance(value[0], dict):
         return ", ".join(scorer_display(row) for row in value)
     if isinstance(value, list | tuple) and value and isinstance(value[0], list | tuple):

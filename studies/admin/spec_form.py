@@ -113,7 +113,7 @@ class SpecForm(forms.ModelForm[SpecColumns]):
         field.widget = HintSelect(hints=hints)
         field.choices = [("", "Choose …"), *known.items()]  # type: ignore[attr-defined]
         self.fields["component"].widget = SuggestInput(
-            suggestions=self.row_method.components, placeholder="every"
+            suggestions=self.row_method.known_components, placeholder="every"
         )
 
 

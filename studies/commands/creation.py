@@ -95,6 +95,7 @@ def _study_insert(
             "method": resolution.method.name,
             "n_layers": resolution.n_layers,
             **table,
+            "further_parameters": resolution.further_json(),
             "prompts": _freeze_prompts(values),
         },
         n_trials=values["n_trials"],

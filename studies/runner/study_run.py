@@ -145,7 +145,7 @@ def resolved_values(snapshot: dict[str, Any]) -> dict[Key, Value]:
     """Read the frozen search space; checked again, since the worker trusts no stored value."""
     return {
         key: parse_value(str(key), row["value"])
-        for row in snapshot["parameters"]
+        for row in (*snapshot["parameters"], *snapshot.get("further_parameters", ()))
         for key in [Key(row["name"], row["component"])]
     }
 
