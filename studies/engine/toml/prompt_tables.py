@@ -35,8 +35,13 @@ class PromptTable(Table):
 
     @property
     def columns(self) -> dict[str, str]:
-        """The prompt set as this project stores it."""
+        """The prompt set as this project stores it.
+
+        The reference tool puts a space between prefix, prompt and suffix; here nothing is added.
+        """
         columns = self.model_dump()
+        columns["prefix"] = f"{self.prefix} " if self.prefix else ""
+        columns["suffix"] = f" {self.suffix}" if self.suffix else ""
         if self.is_file:
             path = columns.pop("dataset")
             columns |= {"path": path, "commit": "", "split": "", "column": ""}

@@ -15,7 +15,7 @@ _DOUBLED: Final = re.compile(r'Key "(?P<key>.*)" already exists\.', re.DOTALL)
 _WORD: Final = re.compile(r"[^\W\d][\w.-]*")
 _TOKEN: Final = re.compile(r"[^\s,\[\]{}=#]*$")
 _FRACTION: Final = re.compile(r"\.\d+")
-_END_POINT: Final = re.compile(r"[.](?!\d)")
+_END_POINT: Final = re.compile(r"(?P<whole>[-+]?\d[\d_]*)\.(?P<rest>(?:[eE].*)?)")
 _WORDS: Final = {"true": "true, in small letters", "false": "false, in small letters"}
 _NULLS: Final = {"none", "null", "nil"}
 _NUMBERS: Final = {"nan", "inf", "infinity"}
@@ -47,13 +47,19 @@ def _words(error: Exception, before: str, after: str, words: str) -> str:
         case exceptions.UnexpectedEofError():
             return "ends in the middle of a value"
         case exceptions.InvalidCharInStringError():
-            return f"\\{after[:1]} means nothing in a text; write \\\\ for a backslash"
+            return f"\\{shown(after[:1])[1:-1]} means nothing in a text; write \\\\ for a backslash"
         case exceptions.InvalidUnicodeValueError():
             return "has an escape such as \\u00e9 that stands for no character"
         case exceptions.EmptyTableNameError():
             return "the table has no name"
         case exceptions.EmptyKeyError():
             return f"begins with {shown((before + after).strip()[:1])}, not with a name"
+        case (
+            exceptions.InvalidDateError()
+            | exceptions.InvalidTimeError()
+            | exceptions.InvalidDateTimeError()
+        ):
+            return "has a date or a time that does not exist"
         case _:
             return _others(words)
 
@@ -71,10 +77,12 @@ def _unexpected(before: str, after: str) -> str:
     line = before.strip()
     if not after:
         return _cut(line)
+    if line.endswith("=") and after.startswith("#"):
+        return _cut(line)
     if line.endswith(("=", "[", "{", ",")):
         return _no_value(after)
     if "=" in line:
-        return f"unexpected {shown(after.split()[0])} behind a value; each value has its own line"
+        return f"unexpected {shown(after.strip()[:20])} behind a value; each value has its own line"
     if line.startswith("["):
         return "the name of the table is not closed with ]"
     if after.startswith(":"):
@@ -122,8 +130,8 @@ def _number(before: str) -> str:
         return f"number has {len(digits)} digits; at most {MAX_DIGITS} allowed"
     if re.match(r"[-+]?0\d", typed):
         return "numbers must not start with 0"
-    if _END_POINT.search(typed):
-        return f"write {_END_POINT.sub('.0', typed, count=1)}"
+    if found := _END_POINT.fullmatch(typed):
+        return f"write {found['whole']}.0{found['rest']}"
     return f"is not a number (got {shown(typed)})"
 
 
