@@ -7,7 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from unfold.forms import PaginationInlineFormSet
 
-from studies.admin.setting_fields import UNSET, Inherited, setting_field
+from studies.admin.setting_fields import UNSET, Inherited, OfferedField, setting_field
 from studies.admin.setting_values import setting_display
 from studies.admin.spec_form import sentence
 from studies.admin.widgets import HintSelect
@@ -29,7 +29,7 @@ class ScorerForm(forms.ModelForm[ScorerSpec]):
 
     option_fields: ClassVar[dict[str, tuple[str, str]]] = {}  # field → (scorer, setting)
 
-    scorer = forms.ChoiceField(choices=[(n, s.label) for n, s in SCORERS.items()])
+    scorer = OfferedField(choices=[(n, s.label) for n, s in SCORERS.items()])
 
     class Meta:
         model = ScorerSpec

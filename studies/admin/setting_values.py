@@ -27,7 +27,7 @@ def number_or_text(typed: str) -> int | float | str:
     text = typed.strip()
     if re.fullmatch(r"[+-]?\d{1,19}", text):
         return int(text)
-    if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text):
+    if re.fullmatch(r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf|nan)", text):
         return float(text)
     return text
 

@@ -9,6 +9,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from studies.admin.setting_fields import OfferedField
 from studies.admin.setting_values import items_of, number_or_text, text_of
 from studies.admin.widgets import HintSelect, SuggestInput
 from studies.engine.errors import Problem
@@ -26,6 +27,7 @@ VALUE_COLUMNS: Final = ("constant", "low", "high", "step", "log", "choices")
 SPEC_COLUMNS: Final = ("parameter", "component", "kind", *VALUE_COLUMNS, "comment")
 ENDS: Final = ("low", "high", "step")
 _ENDS: Final = re.compile(r"\.(low|high|step|log)$")
+_INDEX: Final = re.compile(r"\[\d+\]$")  # of a choice
 
 
 def _number_field(name: str) -> forms.CharField:
@@ -38,7 +40,7 @@ def _number_field(name: str) -> forms.CharField:
 class SpecForm(forms.ModelForm[SpecColumns]):
     """One parameter of a method; `method` is the method of the preset that the row belongs to."""
 
-    parameter = forms.ChoiceField(help_text="What to set.")
+    parameter = OfferedField(help_text="What to set.")
     component = forms.CharField(
         required=False, max_length=60, help_text="Blank: every component of the model."
     )
@@ -97,7 +99,10 @@ class SpecForm(forms.ModelForm[SpecColumns]):
     def _add_problem(self, probe: SpecColumns, problem: Problem) -> None:
         field = row_field(problem.place, SpecKind(probe.kind))
         if field not in self.errors:  # else the field has said already what is wrong with it
-            self.add_error(field, sentence(problem.message))
+            at = _INDEX.search(problem.place)
+            self.add_error(
+                field, f"{at[0]}: {problem.message}" if at else sentence(problem.message)
+            )
 
     def _own_method(self) -> str:
         return str(

@@ -5,10 +5,9 @@ from typing import Any
 
 from studies.commands.preset_rows import overrides_write, scorers_write, specs_write
 from studies.engine.methods import method_get
-from studies.engine.parameters import Key, check_value
+from studies.engine.parameters import Key, read_value
 from studies.engine.texts import tidy_comment
 from studies.engine.toml.preset import PresetFile, Spec
-from studies.engine.values import parse_value
 from studies.models import Profile, SpecColumns
 from studies.parameters import profile_settings
 
@@ -63,7 +62,6 @@ def _specs(profile: Profile, rows: Iterable[SpecColumns]) -> dict[Key, Spec]:
     specs = {}
     for row in rows:
         key = Key(row.parameter, row.component)
-        value = parse_value(row.place, row.raw)
-        check_value(method, key, value, row.place)
+        value = read_value(method, key, row.raw, row.place)
         specs[key] = Spec(value, tidy_comment(row.comment))
     return specs

@@ -132,11 +132,16 @@ def parse_preset(raw: object, *, method: str, is_new: bool) -> Preset:
     return preset
 
 
-def column_problems(columns: Mapping[str, object]) -> list[Problem]:
-    """Check the columns of a preset by themselves, as a document would be."""
+def parse_columns(raw: Mapping[str, object]) -> dict[str, JsonValue]:
+    """Read the columns of a new preset by themselves, as those of a document.
+
+    Raises:
+        InvalidInputError: all faults, each at its column.
+    """
     problems: list[Problem] = []
-    _columns(columns, problems, is_new=True)
-    return problems
+    columns = _columns(raw, problems, is_new=True)
+    refuse(problems)
+    return columns
 
 
 def _columns(

@@ -15,11 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from studies.engine.errors import EngineError
 from studies.engine.methods import method_get
 from studies.engine.model_files import inspect_model, locate_model
-from studies.engine.parameters import Key
+from studies.engine.parameters import Key, read_value
 from studies.engine.ports import Stopped
 from studies.engine.session import Session
 from studies.engine.settings import complete_settings
-from studies.engine.values import Value, parse_value
+from studies.engine.values import Value
 from studies.jobs import Lease, LeaseLostError, job_enqueue
 from studies.lifecycle import StatusConflictError, study_transition
 from studies.models import Job, Study
@@ -143,8 +143,9 @@ def session_for(study: Study, reporter: DatabaseReporter, stop: DatabaseStop) ->
 
 def resolved_values(snapshot: dict[str, Any]) -> dict[Key, Value]:
     """Read the frozen search space; checked again, since the worker trusts no stored value."""
+    method = method_get(snapshot["method"])
     return {
-        key: parse_value(str(key), row["value"])
+        key: read_value(method, key, row["value"], f"parameters.{key}")
         for row in (*snapshot["parameters"], *snapshot.get("further_parameters", ()))
         for key in [Key(row["name"], row["component"])]
     }

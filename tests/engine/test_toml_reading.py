@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studies.engine.errors import InvalidInputError
-from studies.engine.toml.reading import MAX_BYTES, MAX_KEYS, MAX_LINES, read_toml
+from studies.engine.toml.reading import MAX_KEYS, MAX_LINES, read_toml
 
 DEEP = "is nested too deeply (limit 20 levels)"
 REFUSED = {

@@ -47,7 +47,9 @@ def _words(error: Exception, before: str, after: str, words: str) -> str:
         case exceptions.UnexpectedEofError():
             return "ends in the middle of a value"
         case exceptions.InvalidCharInStringError():
-            return f"\\{shown(after[:1])[1:-1]} means nothing in a text; write \\\\ for a backslash"
+            return (
+                f"\\{shown(after[:1])[1:-1]} means nothing in a text; write \\\\ for a backslash"
+            )
         case exceptions.InvalidUnicodeValueError():
             return "has an escape such as \\u00e9 that stands for no character"
         case exceptions.EmptyTableNameError():
@@ -82,7 +84,9 @@ def _unexpected(before: str, after: str) -> str:
     if line.endswith(("=", "[", "{", ",")):
         return _no_value(after)
     if "=" in line:
-        return f"unexpected {shown(after.strip()[:20])} behind a value; each value has its own line"
+        return (
+            f"unexpected {shown(after.strip()[:20])} behind a value; each value has its own line"
+        )
     if line.startswith("["):
         return "the name of the table is not closed with ]"
     if after.startswith(":"):
