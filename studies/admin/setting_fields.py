@@ -98,6 +98,7 @@ class OpenText(OpenField, forms.CharField):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - Django's options
         super().__init__(strip=False, **options)
+        self.validators = []  # the engine judges it
 
 
 class OfferedField(forms.ChoiceField):

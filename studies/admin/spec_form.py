@@ -4,6 +4,7 @@ import re
 from typing import Any, Final
 
 from django import forms
+from django.core.exceptions import ValidationError
 from unfold.widgets import (
     UnfoldAdminExpandableTextareaWidget,
     UnfoldAdminTextInputWidget,
@@ -17,6 +18,7 @@ from studies.engine.methods import METHODS, method_get
 from studies.engine.methods.schema import GENERAL, Parameter
 from studies.engine.override_rows import row_problems
 from studies.engine.parameters import Key
+from studies.engine.patterns import pattern_problem
 from studies.engine.texts import tidy_comment
 from studies.engine.values import Value, value_to_json
 from studies.models import SpecColumns, SpecKind
@@ -34,22 +36,19 @@ def _number_field(name: str) -> forms.CharField:
     """A field for a number that is kept as typed: 1 is not 1.0."""
     attributes = {"placeholder": name, "inputmode": "decimal", "autocomplete": "off"}
     widget = UnfoldAdminTextInputWidget(attributes)
-    return forms.CharField(required=False, max_length=100, widget=widget)
+    return forms.CharField(required=False, widget=widget)
 
 
 class SpecForm(forms.ModelForm[SpecColumns]):
     """One parameter of a method; `method` is the method of the preset that the row belongs to."""
 
     parameter = OfferedField(help_text="What to set.")
-    component = forms.CharField(
-        required=False, max_length=60, help_text="Blank: every component of the model."
-    )
+    component = forms.CharField(required=False, help_text="Blank: every component of the model.")
     constant = forms.CharField(
-        required=False, max_length=100, widget=UnfoldAdminTextInputWidget({"placeholder": "value"})
+        required=False, widget=UnfoldAdminTextInputWidget({"placeholder": "value"})
     )
     choices = forms.CharField(
         required=False,
-        max_length=2000,
         widget=UnfoldAdminExpandableTextareaWidget({"placeholder": "one, two, three", "rows": 1}),
         help_text="Separated by commas, or one a line.",
     )
@@ -70,6 +69,16 @@ class SpecForm(forms.ModelForm[SpecColumns]):
         self._offer_parameters()
         for name in ("constant", "choices", *ENDS):
             self.initial[name] = text_of(getattr(self.instance, name))
+        if "pattern" in self.fields:  # the engine judges it, with its words
+            self.fields["pattern"].validators = []
+            self.fields["pattern"].required = False
+
+    def clean_pattern(self) -> str:
+        """The pattern of an override."""
+        pattern: str = self.cleaned_data["pattern"]
+        if message := pattern_problem(pattern):
+            raise ValidationError(sentence(message))
+        return pattern
 
     def clean_comment(self) -> str:
         """The comment as a parameter file gives it back."""

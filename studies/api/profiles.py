@@ -6,8 +6,10 @@ from ninja import Query, Router
 from studies.api.answers import Page, ProfileDetailOut, ProfileOut, ResolvedOut, page_of
 from studies.api.auth import LOOKING, ApiRequest, allowed
 from studies.api.schemas import PageQuery, ResolveIn, Slug
+from studies.engine.problems import refuse
 from studies.models import Profile
 from studies.parameters import profile_resolve
+from studies.preset_rules import prompt_set_problems
 from studies.selectors import preset_document, profiles_active
 
 router = Router(tags=["profiles"])
@@ -43,6 +45,7 @@ def resolve(request: ApiRequest, slug: Slug, body: ResolveIn) -> dict[str, Any]:
         settings=body.settings,
         n_layers=body.n_layers,
     )
+    refuse(prompt_set_problems(body.settings or {}))
     return resolution.as_json()
 
 

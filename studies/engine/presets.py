@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, JsonValue, ValidationError
 from studies.engine.errors import InvalidInputError, Problem
 from studies.engine.methods import METHODS
 from studies.engine.methods.schema import Method
-from studies.engine.override_rows import KnownMethod, tie_problem
+from studies.engine.override_rows import KnownMethod, look_alike_problem, tie_problem
 from studies.engine.parameters import Key, parse_parameters
 from studies.engine.patterns import pattern_problem
 from studies.engine.problems import got, place_at, refuse, refuse_depth, require_table, shown
@@ -115,7 +115,7 @@ def parse_preset(raw: object, *, method: str, is_new: bool) -> Preset:
     Raises:
         InvalidInputError: all faults, each at its exact place.
     """
-    refuse_depth("body", raw)
+    refuse_depth("", raw)
     raw = require_table("body", raw)
     problems: list[Problem] = []
     columns = _columns(raw, problems, is_new=is_new)
@@ -186,17 +186,12 @@ def parse_overrides(method: Method, raw: object, place: str = "overrides") -> Ov
     """
     overrides: Overrides = {}
     problems: list[Problem] = []
-    seen: dict[str, str] = {}
     for pattern, entry in require_table(place, raw).items():
         at = place_at(place, [pattern])
-        looks = same_text(pattern)
-        if message := pattern_problem(pattern):
+        if message := pattern_problem(pattern) or look_alike_problem(pattern, overrides):
             problems.append(Problem(at, message))
-        elif looks in seen:
-            problems.append(Problem(at, f"looks the same as {shown(seen[looks])}"))
         else:
             overrides[pattern] = _entry(method, entry, at, problems)
-        seen.setdefault(looks, pattern)
     refuse(problems + _ties(overrides, place))
     return overrides
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, SerializeAsAny, ValidationInfo, fiel
 
 from studies.engine.problems import shown, suggestion
 from studies.engine.tables import Path, Table, fault, faults
-from studies.engine.texts import Name, Slug
+from studies.engine.texts import Name, Slug, name_problem
 
 Optimization = Literal["minimize", "maximize", "none"]
 
@@ -120,9 +120,14 @@ def _usual_direction(given: dict[str, Any]) -> Optimization:
     return SCORERS[given["scorer"]].direction
 
 
-def _short(name: str) -> str:
-    if len(name) > NAME_CHARACTERS:
-        raise fault(f"is longer than {NAME_CHARACTERS} characters")
+def scorer_name_problem(name: str) -> str | None:
+    """Say why a text cannot be a scorer's name, or None."""
+    return name_problem(name, max_characters=NAME_CHARACTERS)
+
+
+def _name(name: str) -> str:
+    if problem := scorer_name_problem(name):
+        raise fault(problem)
     return name
 
 
@@ -135,7 +140,7 @@ class ScorerConfig(Table):
         default_factory=_usual_direction,
         description="Minimise or maximise it, or only report it (none).",
     )
-    name: Annotated[Name, AfterValidator(_short)] | None = Field(
+    name: Annotated[str, AfterValidator(_name)] | None = Field(
         None, description="Shown instead of the scorer's usual name."
     )
     settings: SerializeAsAny[ScorerSettings] = Field(description="The scorer's own settings.")

@@ -17,6 +17,7 @@ from studies.engine.methods import method_get
 from studies.engine.model_files import inspect_model, locate_model
 from studies.engine.parameters import Key, read_value
 from studies.engine.ports import Stopped
+from studies.engine.problems import place_at
 from studies.engine.session import Session
 from studies.engine.settings import complete_settings
 from studies.engine.values import Value
@@ -145,7 +146,7 @@ def resolved_values(snapshot: dict[str, Any]) -> dict[Key, Value]:
     """Read the frozen search space; checked again, since the worker trusts no stored value."""
     method = method_get(snapshot["method"])
     return {
-        key: read_value(method, key, row["value"], f"parameters.{key}")
+        key: read_value(method, key, row["value"], place_at("parameters", filter(None, key)))
         for row in (*snapshot["parameters"], *snapshot.get("further_parameters", ()))
         for key in [Key(row["name"], row["component"])]
     }
