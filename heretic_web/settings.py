@@ -17,6 +17,9 @@ DATA_DIR = environment.paths("HERETIC_DATA_DIR", [BASE_DIR / "var"])[0]
 # The data folder's own roots are always there: the demo model lives in them.
 MODEL_ROOTS = [*environment.paths("HERETIC_MODEL_ROOTS", []), DATA_DIR / "models"]
 PROMPT_ROOTS = [*environment.paths("HERETIC_PROMPT_ROOTS", []), DATA_DIR / "prompts"]
+EXPORT_DIR = DATA_DIR / "exports"
+# Command that turns a model folder into a GGUF file; llama.cpp's own is found on the PATH.
+GGUF_CONVERTER = environment.text("HERETIC_GGUF_CONVERTER", "convert_hf_to_gguf.py")
 REDIS_URL = environment.text("REDIS_URL")
 
 SECRET_KEY = environment.secret_key(DATA_DIR)

@@ -20,10 +20,11 @@ from studies.engine.settings import (
     parse_settings,
     resolve_settings,
 )
-from studies.engine.values import is_sampled, parse_value, value_to_json
+from studies.engine.values import Value, is_sampled, parse_value, value_to_json
 from studies.models import ModelOverride, Profile, SpecColumns
 
 STUDY = "this study"  # the layer of values given for one study
+DRAWN = "drawn for this study"  # the source of a seed that nobody set
 Json = dict[str, Any]
 
 
@@ -37,6 +38,11 @@ class Resolution:
     n_layers: int | None = None
     # Of components that only some families have, while it is unknown which this model has.
     further: Mapping[Key, Resolved] = field(default_factory=dict)
+
+    @property
+    def space(self) -> dict[Key, Value]:
+        """The search space by itself."""
+        return {key: resolved.value for key, resolved in self.parameters.items()}
 
     def as_json(self) -> dict[str, list[Json]]:
         """The table that pages, the admin and the API show, and that a study freezes."""
@@ -94,7 +100,7 @@ def profile_resolve(
             checks, cannot be taken; every fault with its place.
     """
     method = method_get(profile.method)
-    own_parameters, own_settings, problems = _study_values(method, parameters, settings)
+    own_parameters, own_settings, problems = study_values(method, parameters, settings)
     if problems:
         raise InvalidInputError(problems)
     ancestry = _ancestry(profile)
@@ -186,7 +192,7 @@ def value_display(value: object) -> str:
     return str(value)
 
 
-def _study_values(
+def study_values(
     method: Method, parameters: Mapping[str, Any] | None, settings: Mapping[str, Any] | None
 ) -> tuple[Mapping[Key, Any], Json, list[Problem]]:
     """Read what was given for one study; both halves report their faults together."""

@@ -1,5 +1,6 @@
 """Rows and callers that many tests need; rows are written by hand, without the worker."""
 
+import hashlib
 import itertools
 import json
 
@@ -10,7 +11,17 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from studies.models import FrozenPrompts, Job, Profile, PromptSet, ResponseSet, Study, Trial
+from studies.exporting import export_folder
+from studies.models import (
+    Export,
+    FrozenPrompts,
+    Job,
+    Profile,
+    PromptSet,
+    ResponseSet,
+    Study,
+    Trial,
+)
 from studies.permissions import RUN_STUDIES
 from studies.tokens import token_create
 
@@ -136,6 +147,39 @@ def make_job(db):
         return Job.objects.create(study=study, **{"kind": Job.Kind.STUDY_RUN, **fields})
 
     return make
+
+
+@pytest.fixture
+def make_export(db, make_job, settings, tmp_path):
+    """Return a factory: `make_export(trial)`, ready with its files; or `ready=False`."""
+    settings.EXPORT_DIR = tmp_path / "exports"
+
+    def make(trial, *, ready=True, files=None, **fields):
+        job_fields = {"kind": Job.Kind.EXPORT, "payload": {"trial": trial.number}}
+        job = make_job(trial.study, status="done" if ready else "queued", **job_fields)
+        given = {"strategy": "merge", "options": {"strategy": "merge"}} | fields
+        export = Export.objects.create(study=trial.study, trial=trial, job=job, **given)
+        if ready:
+            write_export(export, files or {"config.json": b"{}"})
+        return export
+
+    return make
+
+
+def write_export(export, files):
+    """Lay an export's files where it keeps them, and describe them."""
+    folder = export_folder(export.pk).final
+    rows = []
+    for path, data in files.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        digest = hashlib.sha256(data).hexdigest()
+        rows.append({"path": path, "size": len(data), "sha256": digest})
+    verification = {"tensors": 3, "scores": [], "equal": True}
+    export.manifest = {"files": rows, "verification": verification, "size": 2}
+    export.ready_at = timezone.now()
+    export.save()
 
 
 def make_responses(study, trial=None):

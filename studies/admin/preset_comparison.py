@@ -52,15 +52,16 @@ Side = Mapping[str, Cell]
 
 
 def compared(left: Profile, right: Profile, model: str) -> list[Section]:
-    """Every section of both presets, resolved for a model ("": for any).
+    """Every section in which one of two presets says something, resolved for a model ("": any).
 
     Raises:
         EngineError: one of them cannot be resolved; the message names it.
     """
     tables = [_sides(profile, model) for profile in (left, right)]
-    return [
+    sections = [
         Section(title, _rows(tables[0][name], tables[1][name])) for name, title in SECTIONS.items()
     ]
+    return [section for section in sections if section.rows]
 
 
 def _rows(left: Side, right: Side) -> list[Row]:
@@ -82,11 +83,16 @@ def _sides(profile: Profile, model: str) -> dict[str, Side]:
             for row in table["settings"]
             for place, words in setting_lines(row["name"], row["value"])
         },
-        "overrides": {
-            f"{pattern}: {key}": Cell(value_display(value))
-            for pattern, values in contents_of(profile).overrides.items()
-            for key, value in values.items()
-        },
+        **{section: _own(profile, section) for section in ("overrides", "comments")},
+    }
+
+
+def _own(profile: Profile, section: str) -> Side:
+    places = contents_of(profile).places()
+    return {
+        str(place): Cell(value_display(value))
+        for place, value in places
+        if place.section == section
     }
 
 

@@ -54,7 +54,8 @@ class PresetForm(forms.ModelForm[Profile]):
         choices=[(name, method.label) for name, method in METHODS.items()],
         initial=METHOD_DEFAULT,
         widget=UnfoldAdminSelectWidget,
-        help_text="What is done to the model. It decides which parameters there are.",
+        help_text="What is done to the model. It decides which parameters there are; "
+        "those of another method are offered once it is saved.",
     )
 
     class Meta:
@@ -91,7 +92,9 @@ class PresetForm(forms.ModelForm[Profile]):
         return prompt_set_problems(self.instance.settings)
 
     def _column_problems(self, cleaned: dict[str, Any]) -> list[Problem]:
-        typed = {name: cleaned[name] for name in (*TYPED, "method") if name in cleaned}
+        typed: dict[str, object] = {
+            name: cleaned[name] for name in (*TYPED, "method") if name in cleaned
+        }
         try:
             columns = parse_columns(typed)
         except InvalidInputError as error:

@@ -10,20 +10,18 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from studies.admin.parameter_hints import parameter_attributes
 from studies.admin.setting_fields import OfferedField
 from studies.admin.setting_values import items_of, number_or_text, text_of
 from studies.admin.widgets import HintSelect, SuggestInput
 from studies.engine.errors import Problem
 from studies.engine.methods import METHODS, method_get
-from studies.engine.methods.schema import GENERAL, Parameter
 from studies.engine.override_rows import row_problems
 from studies.engine.parameters import Key
 from studies.engine.patterns import pattern_problem
 from studies.engine.texts import tidy_comment
-from studies.engine.values import Value, value_to_json
 from studies.models import SpecColumns, SpecKind
 from studies.models.parameters import METHOD_DEFAULT, comment_shape
-from studies.parameters import value_display
 
 VALUE_COLUMNS: Final = ("constant", "low", "high", "step", "log", "choices")
 SPEC_COLUMNS: Final = ("parameter", "component", "kind", *VALUE_COLUMNS, "comment")
@@ -122,9 +120,9 @@ class SpecForm(forms.ModelForm[SpecColumns]):
         known = {p.name: p.name.replace("_", " ") for p in self.row_method.parameters}
         if (stored := self.instance.parameter) and stored not in known:
             known[stored] = f"{stored} (not a parameter of this method)"
-        hints = {p.name: parameter_hint(p) for p in self.row_method.parameters}
+        attributes = {p.name: parameter_attributes(p) for p in self.row_method.parameters}
         field = self.fields["parameter"]
-        field.widget = HintSelect(hints=hints)
+        field.widget = HintSelect(attributes)
         field.choices = [("", "Choose …"), *known.items()]  # type: ignore[attr-defined]
         self.fields["component"].widget = SuggestInput(
             suggestions=self.row_method.known_components, placeholder="every"
@@ -143,15 +141,3 @@ def row_field(place: str, kind: SpecKind) -> str:
     if match := _ENDS.search(place):
         return match[1]
     return {SpecKind.CONSTANT: "constant", SpecKind.CHOICES: "choices"}.get(kind, "low")
-
-
-def parameter_hint(parameter: Parameter) -> str:
-    """A parameter's unit, default and meaning in a line."""
-    general = parameter.default[GENERAL]
-    own = {c: v for c, v in parameter.default.items() if c != GENERAL and v != general}
-    listed = "; ".join([_shown(general), *(f"{c} {_shown(v)}" for c, v in own.items())])
-    return f"{parameter.unit} · default {listed} · {parameter.description}"
-
-
-def _shown(value: Value) -> str:
-    return value_display(value_to_json(value))

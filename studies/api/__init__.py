@@ -2,12 +2,15 @@
 
 from studies.api import (
     events,
+    exports,
+    forks,
     health,
     jobs,
     overrides,
     profile_changes,
     profile_files,
     prompt_sets,
+    reproductions,
     studies,
     trials,
 )
@@ -33,6 +36,10 @@ api.add_router("/profiles", profile_changes.router)  # with the reading of profi
 api.add_router("/overrides", overrides.router)
 api.add_router("/prompt-sets", prompt_sets.router)
 api.add_router("/studies", studies.router)
+api.add_router("/studies", forks.router)
 api.add_router("/studies", trials.router)
 api.add_router("/studies", events.router)
+api.add_router("/studies", exports.trial_router)
+api.add_router("/exports", exports.router)
+api.add_router("/reproductions", reproductions.router)
 api.add_router("/jobs", jobs.router)

@@ -6,6 +6,7 @@ from ninja import Query, Router
 from studies.api.answers import Page, ProfileDetailOut, ProfileOut, ResolvedOut, page_of
 from studies.api.auth import LOOKING, ApiRequest, allowed
 from studies.api.schemas import PageQuery, ResolveIn, Slug
+from studies.commands.enqueuing import entries_read
 from studies.engine.problems import refuse
 from studies.models import Profile
 from studies.parameters import profile_resolve
@@ -46,6 +47,8 @@ def resolve(request: ApiRequest, slug: Slug, body: ResolveIn) -> dict[str, Any]:
         n_layers=body.n_layers,
     )
     refuse(prompt_set_problems(body.settings or {}))
+    entries = [entry.model_dump() for entry in body.enqueue]
+    entries_read(request.auth, resolution.method, resolution.space, entries)
     return resolution.as_json()
 
 

@@ -107,3 +107,12 @@ def nest(flat: Mapping[Key, object]) -> dict[str, object]:
         else {component or EVERY: value for component, value in table.items()}
         for name, table in tables.items()
     }
+
+
+def flat(nested: Mapping[str, object]) -> dict[Key, object]:
+    """Read what `nest` has written of single values: tables in it are by component."""
+    return {
+        Key(name, GENERAL if component == EVERY else component): value
+        for name, entry in nested.items()
+        for component, value in (entry.items() if isinstance(entry, Mapping) else [(EVERY, entry)])
+    }

@@ -9,6 +9,7 @@ from studies.engine.answering import Answering, prompts_of, seed_everything
 from studies.engine.batching import OutOfMemory, attempt
 from studies.engine.components import Site, components_of, find_sites, prove_sites
 from studies.engine.errors import InvalidInputError, Problem
+from studies.engine.judging import Judge
 from studies.engine.loading import load_model
 from studies.engine.method_port import MethodImplementation
 from studies.engine.methods.schema import GENERAL, Method
@@ -56,6 +57,7 @@ class Session:
         self.loaded: LoadedModel
         self.method: MethodImplementation
         self._answering: Answering
+        self._targets: list[str]  # components that are ablated
         self._ablated: set[tuple[str, int]]  # (component, layer index)
 
     @property
@@ -89,6 +91,14 @@ class Session:
         ]
         self._prepare_method(sites)
         return self._facts(sites, _responses(measured))
+
+    def search_over(self, resolved: Mapping[Key, Value]) -> None:
+        """Sample from these values from now on; those of components that it lacks do not count.
+
+        Raises:
+            InvalidInputError: a component that is ablated has no value.
+        """
+        self.resolved = _fitting(self._method_type, resolved, self._targets)
 
     def evaluate(self, parameters: Mapping[Key, float | str]) -> TrialResult:
         """Score the model as these parameters ablate it.
@@ -127,6 +137,17 @@ class Session:
         }
         return {**details, "kernel": shown}
 
+    def judge(self) -> Judge:
+        """What scores another model as this session scores its trials."""
+        return Judge(
+            scorers=self._scorers,
+            baseline=self._baseline,
+            prompt_sets=self._prompt_sets,
+            max_response_length=self._settings.max_response_length,
+            prefix=self._answering.prefix,
+            batch_size=self._answering.limit.size or 1,
+        )
+
     def _check_prompts(self) -> None:
         """Refuse missing prompts before the model is loaded."""
         contrast = (self._settings.good_prompts, self._settings.bad_prompts)
@@ -140,7 +161,8 @@ class Session:
         prove_sites(self.loaded, sites)
         self._stop.check()
         targeted = _targeted(sites, self._settings, self.loaded.n_layers)
-        self.resolved = _fitting(self._method_type, self.resolved, components_of(targeted))
+        self._targets = list(components_of(targeted))
+        self.search_over(self.resolved)
         self._ablated = {(site.component, site.layer_index) for site in targeted}
         return targeted
 

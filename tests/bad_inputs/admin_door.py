@@ -108,9 +108,10 @@ def typed(raw: Any) -> str:
     if isinstance(raw, int | float) and not isinstance(raw, bool):
         require(not isinstance(raw, int) or raw.bit_length() < 1000)
         return repr(raw)
-    require(isinstance(raw, str) and number_or_text(raw) == raw and raw == raw.strip())
-    require("\ud800" not in raw)
-    return raw
+    text = raw if isinstance(raw, str) else ""
+    require(text is raw and number_or_text(text) == text and text == text.strip())
+    require("\ud800" not in text)
+    return text
 
 
 def listed(raw: Any) -> str:

@@ -2,7 +2,7 @@
 
 from studies.engine.methods.directional import METHOD
 from studies.engine.settings import complete_settings
-from studies.runner.study_run import resolved_values
+from studies.runner.sessions import resolved_values
 from tests.bad_inputs.doors import Door, problems
 from tests.bad_inputs.inputs import KEYWORDS
 

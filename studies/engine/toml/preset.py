@@ -114,15 +114,16 @@ class _Parsing:
         return preset
 
     def _basics(self) -> Basics:
-        given = {name: self._raw[name] for name in Basics.model_fields if name in self._raw}
+        given: Json = {name: self._raw[name] for name in Basics.model_fields if name in self._raw}
         try:
             return Basics.model_validate(given)
         except ValidationError as error:
             self._problems += problems_of(error)
         # The rest is checked all the same, with the method of the file if it can be told.
         named = given.get("method")
-        known = isinstance(named, str) and named in METHODS
-        return Basics(method=named if known else DEFAULT_METHOD)
+        if isinstance(named, str) and named in METHODS:
+            return Basics(method=named)
+        return Basics()
 
     def _refuse_unknown(self, method: Method) -> None:
         known = [*settings_class(method).model_fields, *Basics.model_fields]

@@ -45,7 +45,7 @@ def translate(raw: Mapping[str, Any], known: Collection[str]) -> Translation:
         _add_defaults(values, ledger)
     for name in PROMPTS:
         if isinstance(described := values.get(name), dict):
-            values[name] = tables.slug_of(described, (name,)) or FAULTY
+            values[name] = tables.slug_of(described, (name,)) or f"{FAULTY}-{name}"
     translate_scorers(values, tables, ledger)
     for name in [name for name in values if name in without]:
         if values.pop(name) != HARMLESS.get(name):

@@ -10,6 +10,8 @@ from tomlkit.items import AoT, Array, InlineTable, Item, Table
 from studies.engine.methods import METHODS
 from studies.engine.methods.schema import GENERAL
 from studies.engine.parameter_tables import EVERY, Key
+from studies.engine.scorer_settings import SCORERS, ScorerConfig
+from studies.engine.settings import settings_class
 from studies.engine.texts import tidy_comment
 from studies.engine.toml.preset import EMPTY, OVERRIDES, PARAMETERS, PresetFile, Spec
 from studies.engine.values import Range, Value, value_to_json
@@ -26,7 +28,7 @@ def write_preset(preset: PresetFile) -> str:
     for name in _BASICS:
         if value := getattr(preset, name):
             document.add(name, _item(value))
-    _write_settings(document, preset.settings)
+    _write_settings(document, preset)
     if preset.parameters:
         _section(document, PARAMETERS, _parameters(preset.parameters, preset.method))
     if preset.overrides:
@@ -69,12 +71,14 @@ def _reduced(value: Value) -> Spec:
     return Spec(plain, f"Without counterpart in Heretic, left out: {', '.join(lost)}.")
 
 
-def _section(document: Container, name: str, table: Table) -> None:
+def _section(document: Container, name: str, table: Table | AoT) -> None:
     document.add(tomlkit.nl())
     document.add(name, table)
 
 
-def _write_settings(document: Container, settings: Mapping[str, Any]) -> None:
+def _write_settings(document: Container, preset: PresetFile) -> None:
+    fields = list(settings_class(METHODS[preset.method]).model_fields)
+    settings = _ordered(preset.settings, fields)
     given = {name: value for name, value in settings.items() if value is not None}
     empty = [name for name in settings if name not in given]
     scorers = given.pop("scorers", [])
@@ -91,27 +95,30 @@ def _write_settings(document: Container, settings: Mapping[str, Any]) -> None:
 def _scorers(scorers: Sequence[Mapping[str, Any]]) -> AoT:
     array = tomlkit.aot()
     for scorer in scorers:
-        table = tomlkit.table()
-        for name, value in scorer.items():
-            if isinstance(value, Mapping):
-                table.add(name, _table(value))
-            elif value is not None:
-                table.add(name, _item(value))
+        own = SCORERS[scorer["scorer"]].settings.model_fields
+        table = _table(_ordered(scorer, list(ScorerConfig.model_fields)))
+        table.add("settings", _table(_ordered(scorer["settings"], list(own))))
         array.append(table)
     return array
 
 
+def _ordered(values: Mapping[str, Any], names: Sequence[str]) -> Json:
+    """The same in the order of the schema, which no database keeps."""
+    return {name: values[name] for name in sorted(values, key=names.index)}
+
+
 def _table(values: Mapping[str, Any]) -> Table:
+    """The values of a table, without the tables in it."""
     table = tomlkit.table()
     for name, value in values.items():
-        if value is not None:
+        if value is not None and not isinstance(value, Mapping):
             table.add(name, _item(value))
     return table
 
 
 def _overrides(preset: PresetFile) -> Table:
     overrides = tomlkit.table(is_super_table=True)
-    for pattern, specs in preset.overrides.items():
+    for pattern, specs in sorted(preset.overrides.items()):
         table = tomlkit.table(is_super_table=True)
         table.add(PARAMETERS, _parameters(specs, preset.method))
         overrides.add(pattern, table)
@@ -150,7 +157,8 @@ def _item(value: Any) -> Item:  # noqa: ANN401 - any JSON
         return _inline(value)
     if isinstance(value, list | tuple):
         return _array(value)
-    return tomlkit.item(value)
+    item: Item = tomlkit.item(value)
+    return item
 
 
 def _inline(values: Mapping[str, Any]) -> InlineTable:
@@ -164,6 +172,6 @@ def _inline(values: Mapping[str, Any]) -> InlineTable:
 def _array(values: Sequence[Any]) -> Array:
     array = tomlkit.array()
     for value in values:
-        array.append(_item(value))
+        array.append(tomlkit.item(value) if isinstance(value, str) else _item(value))
     is_long = len(array.as_string()) > _LINE
     return array.multiline(is_long)
