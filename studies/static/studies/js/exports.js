@@ -49,7 +49,7 @@ export function mountExports(root, { study, number, strategies, exports, complet
     }
   }
 
-  const actions = mayExport && {
+  const actions = {
     cancel: (one) => act(() => call("POST", `jobs/${one.job.id}/cancel`)),
     reproduce: (one) => act(() => call("POST", `exports/${one.id}/reproduce`)),
     remove: (one) => act(() => call("DELETE", `exports/${one.id}`)),
