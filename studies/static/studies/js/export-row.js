@@ -7,7 +7,7 @@ const TITLES = { merge: "Merged model", adapter: "LoRA adapter", gguf: "GGUF fil
 
 /**
  * @param {any} one as the API shows it
- * @param {false|Object<string, (one: any) => void>} actions false: the user may only look
+ * @param {Object<string, (one: any) => void>|null} actions null for those who may only look
  * @param {Set<string>} open ids of the details that are open
  * @returns {HTMLElement}
  */
