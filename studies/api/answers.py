@@ -110,6 +110,7 @@ class SettingOut(Schema):
     value: Any
     source: str = Field(description="The layer that decided.")
     chain: list[Decision] = []
+    layers: list[int] | None = Field(None, description="The layers that it means, where any.")
 
 
 class ResolvedOut(Schema):

@@ -12,15 +12,18 @@ from studies.engine.errors import InvalidInputError, Problem
 from studies.engine.judging import Judge
 from studies.engine.loading import load_model
 from studies.engine.method_port import MethodImplementation
-from studies.engine.methods.schema import Method
+from studies.engine.methods.schema import GENERAL, Method
 from studies.engine.model import LoadedModel
 from studies.engine.parameters import Key
 from studies.engine.ports import Reporter, StopSignal
+from studies.engine.problems import refuse
 from studies.engine.prompts import Prompt, TokenBatch
 from studies.engine.results import Direction, ResponseSet, Score, SessionFacts, TrialResult
 from studies.engine.scorers import load_scorers
 from studies.engine.scorers.base import Measured, Need, PromptSlice, as_score
 from studies.engine.study_settings import StudySettings
+from studies.engine.targeting import FRACTIONS, INDICES, check_targets, untouched_layers
+from studies.engine.targeting import SETTINGS as UNTOUCHED
 from studies.engine.threads import use_threads_for
 from studies.engine.values import Value
 
@@ -54,6 +57,8 @@ class Session:
         self.loaded: LoadedModel
         self.method: MethodImplementation
         self._answering: Answering
+        self._targets: list[str]  # components that are ablated
+        self._ablated: set[tuple[str, int]]  # (component, layer index)
 
     @property
     def objectives(self) -> list[tuple[str, Direction]]:
@@ -87,6 +92,14 @@ class Session:
         self._prepare_method(sites)
         return self._facts(sites, _responses(measured))
 
+    def search_over(self, resolved: Mapping[Key, Value]) -> None:
+        """Sample from these values from now on; those of components that it lacks do not count.
+
+        Raises:
+            InvalidInputError: a component that is ablated has no value.
+        """
+        self.resolved = _fitting(self._method_type, resolved, self._targets)
+
     def evaluate(self, parameters: Mapping[Key, float | str]) -> TrialResult:
         """Score the model as these parameters ablate it.
 
@@ -97,7 +110,7 @@ class Session:
         """
         begun = time.perf_counter()
         self._stop.check()
-        details = self.method.describe(parameters)
+        details = self._details(parameters)
         try:
             self.method.apply(parameters)
             measured = self._measured_trial()
@@ -109,6 +122,20 @@ class Session:
         ]
         seconds = time.perf_counter() - begun
         return TrialResult(scores, _responses(measured), details, seconds)
+
+    def _details(self, parameters: Mapping[Key, float | str]) -> dict[str, object]:
+        """The method's description; its kernel is 0 where nothing is ablated."""
+        details = self.method.describe(parameters)
+        if not isinstance(kernel := details.get("kernel"), Mapping):
+            return details
+        shown = {
+            component: [
+                weight if (component, layer_index) in self._ablated else 0.0
+                for layer_index, weight in enumerate(weights)
+            ]
+            for component, weights in kernel.items()
+        }
+        return {**details, "kernel": shown}
 
     def judge(self) -> Judge:
         """What scores another model as this session scores its trials."""
@@ -133,7 +160,11 @@ class Session:
         sites = find_sites(self.loaded)
         prove_sites(self.loaded, sites)
         self._stop.check()
-        return _targeted(sites, self._settings.target_components)
+        targeted = _targeted(sites, self._settings, self.loaded.n_layers)
+        self._targets = list(components_of(targeted))
+        self.search_over(self.resolved)
+        self._ablated = {(site.component, site.layer_index) for site in targeted}
+        return targeted
 
     def _answers(self) -> Answering:
         settings = self._settings
@@ -210,23 +241,39 @@ def _responses(measured: Sequence[Measured]) -> list[ResponseSet]:
     return [one.responses for one in measured if one.responses is not None]
 
 
-def _targeted(sites: list[Site], targets: Sequence[str] | None) -> list[Site]:
-    """The sites of the components that the study ablates.
+def _targeted(sites: list[Site], settings: StudySettings, n_layers: int) -> list[Site]:
+    """The sites that the study ablates.
 
     Raises:
-        InvalidInputError: the model has no such component.
+        InvalidInputError: the model lacks a component or a layer that the settings name, or
+            they leave nothing to ablate.
     """
-    if targets is None:
-        return sites
     known = components_of(sites)
-    problems = [
-        Problem(
-            f"settings.target_components[{index}]",
-            f'the model has no component "{target}"; it has {", ".join(known)}',
-        )
-        for index, target in enumerate(targets)
-        if target not in known
+    check_targets(settings.target_components, known)
+    targets = settings.target_components or known
+    values = settings.model_dump(mode="json", include=set(UNTOUCHED))
+    untouched = untouched_layers(values[INDICES], values[FRACTIONS], n_layers)
+    left = [
+        site for site in sites if site.component in targets and site.layer_index not in untouched
     ]
-    if problems:
-        raise InvalidInputError(problems)
-    return [site for site in sites if site.component in targets]
+    if not left:
+        message = f"leaves nothing to ablate: only other layers have {', '.join(targets)}"
+        raise InvalidInputError([Problem(f"settings.{INDICES}", message)])
+    return left
+
+
+def _fitting(
+    method: Method, resolved: Mapping[Key, Value], components: Sequence[str]
+) -> dict[Key, Value]:
+    """The parameters of what is ablated: a component that this model lacks is left out.
+
+    Raises:
+        InvalidInputError: a component has no value.
+    """
+    keys = [
+        Key(parameter.name, component)
+        for parameter in method.parameters
+        for component in (components if parameter.per_component else (GENERAL,))
+    ]
+    refuse([Problem(f"parameters.{key}", "has no value") for key in keys if key not in resolved])
+    return {key: resolved[key] for key in keys}

@@ -22,6 +22,7 @@ from studies.events import (
 from studies.jobs import Lease
 from studies.models import ResponseSet, Study, Trial
 from studies.objectives import best_after
+from studies.parameters import snapshot_settle
 from studies.runner.enqueued import mark_enqueued
 from studies.selectors import recommended_number, trial_out
 
@@ -46,9 +47,10 @@ def baseline_record(lease: Lease, facts: SessionFacts) -> None:
         "response_prefix": facts.response_prefix,
     }
     study.n_layers = facts.n_layers
+    study.snapshot = snapshot_settle(study.snapshot, facts.components, facts.n_layers)
     study.baseline = [asdict(score) for score in facts.baseline]
     study.started_at = study.started_at or timezone.now()
-    study.save(update_fields=["facts", "n_layers", "baseline", "started_at"])
+    study.save(update_fields=["facts", "n_layers", "snapshot", "baseline", "started_at"])
     study.response_sets.filter(trial__isnull=True).delete()
     _responses_store(study, None, facts.baseline_responses)
     event_record(
