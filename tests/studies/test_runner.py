@@ -33,7 +33,7 @@ def own_storage(settings, tmp_path, monkeypatch):
 def start(make_profile, make_user, tiny_model_root):
     """Return a factory of queued studies on the tiny model."""
 
-    def make(n_trials=3, **fields):
+    def make(n_trials=3, trials_per_batch=1, **fields):
         profile = make_profile(
             settings={
                 "n_trials": n_trials,
@@ -41,6 +41,7 @@ def start(make_profile, make_user, tiny_model_root):
                 "good_prompts": "good",
                 "bad_prompts": "bad",
                 "batch_size": 4,
+                "trials_per_batch": trials_per_batch,
                 "max_response_length": 4,
                 "response_prefix": "",
                 "seed": 7,
