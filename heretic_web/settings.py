@@ -17,6 +17,9 @@ DATA_DIR = environment.paths("HERETIC_DATA_DIR", [BASE_DIR / "var"])[0]
 # The data folder's own roots are always there: the demo model lives in them.
 MODEL_ROOTS = [*environment.paths("HERETIC_MODEL_ROOTS", []), DATA_DIR / "models"]
 PROMPT_ROOTS = [*environment.paths("HERETIC_PROMPT_ROOTS", []), DATA_DIR / "prompts"]
+EXPORT_DIR = DATA_DIR / "exports"
+# Command that turns a model folder into a GGUF file; llama.cpp's own is found on the PATH.
+GGUF_CONVERTER = environment.text("HERETIC_GGUF_CONVERTER", "convert_hf_to_gguf.py")
 REDIS_URL = environment.text("REDIS_URL")
 
 SECRET_KEY = environment.secret_key(DATA_DIR)
@@ -26,8 +29,8 @@ ALLOWED_HOSTS = environment.names("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[
 CSRF_TRUSTED_ORIGINS = environment.names("CSRF_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
-    "unfold",  # before the admin, whose templates it replaces
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",  # before the admin, whose templates it replaces
+    "heretic_web.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -36,6 +39,7 @@ INSTALLED_APPS = [
     "axes",
     "channels",
     "csp",
+    "reversion",
     "ninja",  # serves the API's documentation without a CDN
     "studies",  # before huey, whose run_huey it extends
     "huey.contrib.djhuey",
@@ -65,6 +69,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "studies.views.rights.rights",
             ]
         },
     }

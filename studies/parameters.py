@@ -19,10 +19,11 @@ from studies.engine.settings import (
     parse_settings,
     resolve_settings,
 )
-from studies.engine.values import is_sampled, parse_value, value_to_json
+from studies.engine.values import Value, is_sampled, parse_value, value_to_json
 from studies.models import ModelOverride, Profile, SpecColumns
 
 STUDY = "this study"  # the layer of values given for one study
+DRAWN = "drawn for this study"  # the source of a seed that nobody set
 Json = dict[str, Any]
 
 
@@ -34,6 +35,11 @@ class Resolution:
     parameters: Mapping[Key, Resolved]
     settings: Mapping[str, ResolvedSetting]
     n_layers: int | None = None
+
+    @property
+    def space(self) -> dict[Key, Value]:
+        """The search space by itself."""
+        return {key: resolved.value for key, resolved in self.parameters.items()}
 
     def as_json(self) -> dict[str, list[Json]]:
         """The table that pages, the admin and the API show, and that a study freezes."""
@@ -84,7 +90,7 @@ def profile_resolve(
             checks, cannot be taken; every fault with its place.
     """
     method = method_get(profile.method)
-    own_parameters, own_settings, problems = _study_values(method, parameters, settings)
+    own_parameters, own_settings, problems = study_values(method, parameters, settings)
     if problems:
         raise InvalidInputError(problems)
     ancestry = _ancestry(profile)
@@ -106,18 +112,6 @@ def profile_settings(profile: Profile) -> Json:
     """The settings that a preset sets itself, its scorer rows included."""
     scorers = [row.raw for row in profile.scorers.select_related("prompts")]
     return {**profile.settings, **({"scorers": scorers} if scorers else {})}
-
-
-def spec_problems(
-    method_name: str, place: str, name: str, component: str, raw: object
-) -> list[Problem]:
-    """Check one row of a preset or override as it would be resolved."""
-    method = method_get(method_name)
-    try:
-        engine.check_value(method, Key(name, component), parse_value(place, raw), place)
-    except InvalidInputError as error:
-        return list(error.problems)
-    return []
 
 
 def model_n_layers(model: str) -> int | None:
@@ -145,7 +139,7 @@ def value_display(value: object) -> str:
     return str(value)
 
 
-def _study_values(
+def study_values(
     method: Method, parameters: Mapping[str, Any] | None, settings: Mapping[str, Any] | None
 ) -> tuple[Mapping[Key, Any], Json, list[Problem]]:
     """Read what was given for one study; both halves report their faults together."""

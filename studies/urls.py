@@ -10,6 +10,7 @@ urlpatterns = [
     path("studies/new", views.study_new, name="study-new"),
     path("studies/<uuid:study_id>/", views.study_detail, name="study-detail"),
     path("studies/<uuid:study_id>/trials/<int:number>/", views.trial_detail, name="trial-detail"),
+    path("compare", views.study_compare, name="compare"),
     path("queue/", views.work_queue, name="queue"),
     path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),

@@ -20,7 +20,7 @@ from studies.engine.generation import (
     answer,
     answer_sets,
 )
-from studies.engine.model import LoadedModel
+from studies.engine.model import LoadedModel, row_bytes
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prefill import Kept, Reuse, may_share
 from studies.engine.prefix import Skips, detect_prefix, prefix_prompts
@@ -30,6 +30,7 @@ from studies.engine.scorers.base import Need, PromptSlice, ScoringContext
 logger = logging.getLogger(__name__)
 _PROBE_TOKENS = 8  # per prompt: enough steps to outweigh the prefill's start
 _MEMORY_SHARE = 0.2  # of what is free when the original has been loaded, for its states
+_WORK_SHARE = 0.5  # of what is free, for trials side by side
 _LEAST_PREFIX = 4  # tokens; a second pass for fewer costs more than it saves
 _PROOF_ROWS = 4
 _PROOF_TOLERANCE = 1e-3  # of a probability
@@ -148,6 +149,17 @@ class Answering:
         apart = (whole.log_softmax(dim=-1).exp() - joined.log_softmax(dim=-1).exp()).abs().max()
         exact = self._loaded.model.dtype == torch.float32
         return float(apart) <= (_PROOF_TOLERANCE if exact else _ROUGH_TOLERANCE)
+
+    def most_sets(self, most: int) -> int:
+        """How many trials side by side, up to `most`, should fit into the free memory.
+
+        The processor's memory has to be judged beforehand: who takes too much of it is killed.
+        """
+        longest = max(batch.width for some in self._batches.values() for batch in some)
+        rows = self.limit.size or max(map(len, self._prompt_sets.values()))
+        needed = rows * row_bytes(self._loaded, longest, self._max_response_length)
+        free = _WORK_SHARE * free_memory(self._loaded.device)
+        return max(1, min(most, int(free / needed)))
 
     def _may_share(self, needs: Sequence[Need]) -> bool:
         longest = max(batch.width for need in needs for batch in self.batches(need.prompts))

@@ -96,6 +96,7 @@ def read_prompts(
     """Run the prompts of a batch; `on_rows` hears which rows each forward pass computes."""
     rows = torch.arange(len(batch), device=loaded.device)
     own = _Pass(loaded, reuse.starts, lambda n: on_rows(rows[:n]), options)
+    own.record = reuse.keep is not None
     if reuse.kept is not None:
         own.kept = _Picked(reuse.kept.own, reuse.kept_rows, batch.width - batch.prefix)
     if not batch.prefix:
@@ -110,6 +111,7 @@ def read_prompts(
         if reuse.kept is not None:
             assert reuse.kept.shared is not None
             before.kept = _Picked(reuse.kept.shared, [0] * len(firsts), batch.prefix)
+        before.record = own.record
         prefix = before.run(batch.columns(firsts, slice(0, batch.prefix)), None)
         shared = before.recorded(prefix.cache, batch.prefix) if reuse.keep else None
         places = {reuse.owners[row]: place for place, row in enumerate(firsts)}
@@ -137,6 +139,7 @@ class _Pass:
         self._active = [bisect_right(starts, layer) for layer in range(loaded.n_layers)]
         self.kept: _Picked | None = None
         self.before: Rows | None = None  # which row of the prefix stands before each row
+        self.record = False
         self.joins = True  # whether all layers return plain hidden states
         self._inputs: list[Tensor] = []
         self._told = -1
@@ -193,38 +196,37 @@ class _Pass:
     ) -> Any:  # noqa: ANN401 - as the layer gives it
         n = self._active[index]
         hidden = self._joined(hidden_states, index, n)
-        if self.kept is None:
+        if self.record:
             self._inputs.append(hidden)
         if n != self._told:
             self._told = n
             self._on_rows(n)
+        output: Any = hidden
         if n == self._n_rows:
-            output: Any = forward(hidden, *args, **kwargs)
+            output = forward(hidden, *args, **kwargs)
         elif n:
             some = partial(_first_rows, n_rows=self._n_rows, n=n)
-            part = forward(
-                hidden[:n], *map(some, args), **{key: some(one) for key, one in kwargs.items()}
+            output = forward(
+                hidden, *map(some, args), **{key: some(one) for key, one in kwargs.items()}
             )
-            output = torch.cat([part, hidden[n:]])
-        else:
-            output = hidden
         self.joins &= isinstance(output, Tensor)
         return self._finished(output, n) if index == self._loaded.n_layers - 1 else output
 
     def _joined(self, hidden: Tensor, index: int, n: int) -> Tensor:
-        """Give rows that begin at this layer what the original computed before it."""
-        n_before = self._active[index - 1] if index else n
-        if n == n_before or self.kept is None:
+        """Add the rows that begin at this layer, as the original left them before it."""
+        if index == 0 or self.kept is None:
+            return hidden if n == self._n_rows else hidden[:n]
+        n_before = self._active[index - 1]
+        if n == n_before:
             return hidden
-        joining = self.kept.inputs(index, slice(n_before, n))
-        return torch.cat([hidden[:n_before], joining, hidden[n:]])
+        return torch.cat([hidden, self.kept.inputs(index, slice(n_before, n))])
 
     def _finished(self, output: Any, n: int) -> Any:  # noqa: ANN401 - as the layer gives it
-        if self.kept is None:
+        if self.record:
             self._inputs.append(output)
-        elif n < self._n_rows:
-            output = torch.cat([output[:n], self.kept.inputs(-1, slice(n, None))])
-        return output
+        if self.kept is None or n == self._n_rows:
+            return output
+        return torch.cat([output, self.kept.inputs(-1, slice(n, None))])
 
     def _put_before(self, cache: Any) -> None:  # noqa: ANN401 - any of the library's
         """Repeat the prefix for the rows that take part; layers without any keep it as it is."""

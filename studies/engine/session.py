@@ -11,6 +11,7 @@ from studies.engine.batching import OutOfMemory, TrialsAtOnce, attempt
 from studies.engine.components import Site, components_of, find_sites, prove_sites
 from studies.engine.errors import EngineError, InvalidInputError, Problem
 from studies.engine.generation import ALONE, Sets
+from studies.engine.judging import Judge
 from studies.engine.loading import load_model
 from studies.engine.method_port import BatchMethod, MethodImplementation, Parameters
 from studies.engine.methods.schema import Method
@@ -155,6 +156,17 @@ class Session:
             for scorer, one, before in zip(self._scorers, measured, self._baseline, strict=True)
         ]
 
+    def judge(self) -> Judge:
+        """What scores another model as this session scores its trials."""
+        return Judge(
+            scorers=self._scorers,
+            baseline=self._baseline,
+            prompt_sets=self._prompt_sets,
+            max_response_length=self._settings.max_response_length,
+            prefix=self._answering.prefix,
+            batch_size=self._answering.limit.size or 1,
+        )
+
     def _check_prompts(self) -> None:
         """Refuse missing prompts before the model is loaded."""
         contrast = (self._settings.good_prompts, self._settings.bad_prompts)
@@ -220,9 +232,11 @@ class Session:
         self._at_once = self._trials_at_once()
 
     def _trials_at_once(self) -> TrialsAtOnce:
-        """Several, if the method can."""
-        most = MAX_TRIALS_PER_BATCH if isinstance(self.method, BatchMethod) else 1
-        return TrialsAtOnce(self._settings.trials_per_batch, most)
+        """Several, if the method can and memory allows; as many as the user says, if he does."""
+        fixed = self._settings.trials_per_batch
+        if not isinstance(self.method, BatchMethod):
+            return TrialsAtOnce(fixed, 1)
+        return TrialsAtOnce(fixed, fixed or self._answering.most_sets(MAX_TRIALS_PER_BATCH))
 
     def _prepare_residuals(self) -> None:
         while isinstance(attempt(self._measure_residuals), OutOfMemory):

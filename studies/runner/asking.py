@@ -1,13 +1,14 @@
 """Which trials come next, and how many of them are asked for at once."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import optuna
 
 from studies.engine import search
 from studies.engine.parameters import Key
 from studies.engine.session import Session
+from studies.models import Study
+from studies.runner.enqueued import hand_over_next
 
 Parameters = Mapping[Key, float | str]
 Asked = tuple[int, Parameters]
@@ -23,10 +24,11 @@ class Asking:
     So a study that was cut off goes on with the parameters that it would have had.
     """
 
-    def __init__(self, study: optuna.Study, session: Session, settings: Mapping[str, Any]) -> None:
-        self._study, self._session = study, session
+    def __init__(self, of: Study, study: optuna.Study, session: Session) -> None:
+        self._of, self._study, self._session = of, study, session
+        settings = {row["name"]: row["value"] for row in of.snapshot["settings"]}
         self._seed = settings["seed"]
-        self._n_startup = settings["n_startup_trials"]
+        self._n_startup = int(settings["n_startup_trials"])
         self._is_fixed = bool(settings.get("trials_per_batch"))  # older studies have none
 
     def next(self, most: int) -> list[Asked]:
@@ -38,10 +40,11 @@ class Asking:
         return self._ask(min(most, self._left_of_group()))
 
     def _ask(self, count: int) -> list[Asked]:
-        asked = []
+        asked: list[Asked] = []
         for _ in range(count):
             n_existing = search.count_trials(self._study)
             sampler = search.sampler_for(self._seed, n_existing, self._n_startup)
+            hand_over_next(self._of, self._study, self._session.resolved)
             trial, parameters = search.ask(self._study, self._session.resolved, sampler)
             asked.append((trial.number, parameters))
         return asked

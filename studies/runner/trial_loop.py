@@ -3,6 +3,8 @@
 A trial is stored in our tables first and told to Optuna second. Whatever a crash leaves
 between the two is mended at the next start: a stored trial is told, an asked one is
 evaluated again under its own number, so no parameters are repeated and no number is lost.
+Before all others come the trials that a fork has taken over (`history`), and before what the
+search would choose come those that somebody asked for (`enqueued`).
 """
 
 import logging
@@ -25,6 +27,7 @@ from studies.events import TrialStarted, event_record
 from studies.jobs import Lease, LeaseLostError
 from studies.models import Study, Trial
 from studies.runner.asking import Asked, Asking, Parameters
+from studies.runner.history import history_restore
 from studies.runner.recording import failure_record, trial_record
 from studies.runner.reporting import DatabaseReporter, DatabaseStop
 
@@ -62,8 +65,7 @@ class TrialLoop:
         self.optuna_study = search.make_study(
             settings.OPTUNA_STORAGE, f"study-{study.pk}", session.objectives
         )
-        values = {row["name"]: row["value"] for row in study.snapshot["settings"]}
-        self.asking = Asking(self.optuna_study, session, values)
+        self.asking = Asking(study, self.optuna_study, session)
 
     def run(self) -> None:
         """Finish what was begun, then run trials until `n_trials` are complete.
@@ -73,6 +75,9 @@ class TrialLoop:
             LeaseLostError: another worker has the study now.
             StudyUnusableError: `MOST_FAILURES` trials in a row failed.
         """
+        history_restore(
+            self.study, self.optuna_study, self.session, self.lease, self.reporter, self.stop
+        )
         pending = self._unfinished()
         rest = self.asking.rest(self._n_wanted() - len(pending)) if pending else []
         for one in pending:  # alone: one of them may be what ended the worker

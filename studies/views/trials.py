@@ -25,9 +25,21 @@ def trial_detail(request: HttpRequest, study_id: UUID, number: int) -> HttpRespo
     context = {
         "study": study,
         "trial": trial,
+        "source_label": Trial.Source(trial["source"]).label.lower(),
+        "others": selectors.studies_open(request.user, study),
         "scores": [(score, originals.get(score["name"])) for score in trial["scores"]],
         "parameters": list(_flat(trial["parameters"])),
-        "page_data": {"study": str(study.pk), "number": number, "kernel": trial["kernel"]},
+        "page_data": {
+            "study": str(study.pk),
+            "number": number,
+            "kernel": trial["kernel"],
+            "complete": trial["state"] == Trial.State.COMPLETE,
+            "strategies": selectors.export_strategies(),
+            "exports": [
+                selectors.export_out(export)
+                for export in selectors.exports_of(request.user, study, number)
+            ],
+        },
     }
     return render(request, "studies/trial.html", context)
 

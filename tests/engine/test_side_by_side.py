@@ -5,12 +5,17 @@ import torch
 
 from studies.engine.ablation import RowOwners
 from studies.engine.batching import BatchLimit, Progress, TrialsAtOnce
+from studies.engine.errors import NonFiniteError
 from studies.engine.generation import Sets, Wanted, answer_sets
 from studies.engine.method_port import BatchMethod
+from studies.engine.model import row_bytes
 from studies.engine.ports import Silent
 from studies.engine.scorers.kl_divergence import mean_kl
+from studies.engine.study_settings import MAX_TRIALS_PER_BATCH
 from tests.engine.test_directional import EVERYWHERE, parameters, prepared
 from tests.engine.test_generation import batches_of, ending_early
+from tests.engine.test_session import STRONG, folder, session_of  # noqa: F401 - a fixture
+from tests.engine.test_session import parameters as values
 from tests.engine.tiny import FAMILIES, VISION_FAMILY, tiny_model
 
 MANY = [
@@ -24,8 +29,8 @@ WANTED = Wanted(max_new_tokens=12, first_logprobs=True)
 
 def one_by_one(loaded, method, many, batches, wanted=WANTED):
     found = []
-    for values in many:
-        method.apply(values)
+    for one in many:
+        method.apply(one)
         found += answer_sets(loaded, batches, wanted, progress=progress())
     method.reset()
     return found
@@ -157,3 +162,67 @@ def test_trouble_halves_the_number_for_good():
     chooser.failed()
     assert chooser.count == 4
     assert run(chooser, {4: 9}, 3) == [4, 4, 4]
+
+
+def test_trials_at_once_are_bounded_by_the_memory_that_is_free(folder, monkeypatch):  # noqa: F811
+    session = session_of(folder, batch_size=3)
+    monkeypatch.setattr("studies.engine.answering.free_memory", lambda device: 2**40)
+    session.prepare()
+    assert session.most_at_once == MAX_TRIALS_PER_BATCH
+    needed = 3 * row_bytes(session.loaded, longest_of(session), 6)
+    monkeypatch.setattr("studies.engine.answering.free_memory", lambda device: 11 * needed)
+    assert session._trials_at_once().most == 5, "half of what is free"
+    monkeypatch.setattr("studies.engine.answering.free_memory", lambda device: 0)
+    assert session._trials_at_once().most == 1
+
+
+def longest_of(session):
+    batches = session._answering._batches
+    return max(batch.width for some in batches.values() for batch in some)
+
+
+def test_a_trial_that_fails_beside_others_fails_as_it_does_alone(folder):  # noqa: F811
+    session = session_of(folder, trials_per_batch=2)
+    facts = session.prepare()
+    good, bad = values(max_weight=0.0), values(max_weight=float("nan"))
+    with pytest.raises(NonFiniteError):
+        session.evaluate_many([good, bad])
+    assert session.trials_at_once == 1
+    result = session.evaluate(good)
+    assert [one.value for one in result.scores] == [one.value for one in facts.baseline]
+
+
+def test_scores_side_by_side_are_those_of_each_trial_alone(folder):  # noqa: F811
+    session = session_of(folder)
+    session.prepare()
+    many = [
+        values(**STRONG),
+        values(),
+        values(max_weight=0.0),
+        values(direction_scope="per layer"),
+    ]
+    for together, one in zip(session.evaluate_many(many), many, strict=True):
+        alone = session.evaluate(one)
+        assert [score.value for score in together.scores] == pytest.approx(
+            [score.value for score in alone.scores], rel=1e-5, abs=1e-5
+        )
+        assert together.responses == alone.responses
+        assert together.details == alone.details
+
+
+def test_a_method_without_batches_evaluates_one_after_the_other(folder):  # noqa: F811
+    session = session_of(folder)
+    session.prepare()
+    many = [values(**STRONG), values(max_weight=0.0)]
+    expected = [session.evaluate(one).responses for one in many]
+    session.method = OneAtATime(session.method)
+    assert session._trials_at_once().most == 1
+    assert [one.responses for one in session.evaluate_many(many)] == expected
+
+
+class OneAtATime:
+    """The same method, as one would write it that swaps weights."""
+
+    def __init__(self, method):
+        self.apply, self.reset = method.apply, method.reset
+        self.prepare, self.describe, self.baked = method.prepare, method.describe, method.baked

@@ -10,6 +10,8 @@ from studies.engine.problems import shown, suggestion
 
 METHODS: Final[Mapping[str, Method]] = {one.name: one for one in (directional.METHOD,)}
 
+DEFAULT_METHOD: Final = directional.METHOD.name
+
 
 def method_get(name: str, place: str = "method") -> Method:
     """Find a method by its name.

@@ -21,6 +21,8 @@ class KeywordRate:
         self.name, self.direction = name, direction
         self._prompts = PromptSlice(settings.prompts, settings.n_prompts)
         self._markers = readable(settings.keyword_markers)
+        # A sigma's small letter depends on what follows it, however far behind.
+        self._lasting = [plain for _, plain in self._markers if not set(plain) & set("σς")]
         self.needs = [Need(self._prompts, responses=True, settled=self._is_settled)]
 
     def remember(self, context: ScoringContext) -> Measured:
@@ -45,7 +47,7 @@ class KeywordRate:
         change the case or the spacing of what stands before it.
         """
         safe = normalised(text)[:-_UNSAFE]
-        return any(plain in safe for _, plain in self._markers)
+        return any(plain in safe for plain in self._lasting)
 
 
 def readable(markers: Sequence[str]) -> list[tuple[str, str]]:

@@ -134,7 +134,7 @@ function answer(title, response) {
   if (!response) {
     return el("div", { class: "answer" }, el("h4", {}, title), el("p", { class: "muted" }, "not stored"));
   }
-  const { response: text, matched } = response;
+  const { response: text, matched, cut } = response;
   const body = text
     ? el("p", { class: "answer-text" }, ...highlighted(text, matched))
     : el("p", { class: "muted" }, "(empty answer)");
@@ -142,5 +142,6 @@ function answer(title, response) {
     "div", { class: "answer" },
     el("h4", {}, title, matched.length > 0 && el("span", { class: "pill marked" }, "marker matched")),
     body,
+    cut && el("p", { class: "muted" }, "cut after the verdict"),
   );
 }

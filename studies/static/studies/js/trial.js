@@ -3,17 +3,19 @@
 import { el, toggle } from "./dom.js";
 import { duration, flatParameters, number, value } from "./format.js";
 import { mountKernel } from "./kernel.js";
+import { originLine, sourcePill } from "./origin.js";
 
 /** @param {HTMLElement} root @param {string} studyUrl */
 export function mountTrial(root, studyUrl) {
   const empty = el("p", { class: "empty" },
     "Click a point or a row to see a trial's parameters, kernel and answers.");
   const head = el("div", { class: "trial-head" });
+  const origin = el("div");
   const scores = el("div", { class: "scroll" });
   const parameters = el("dl", { class: "facts" });
   const kernelTitle = el("h4", {}, "Ablation strength over the layers");
   const kernelBox = el("div");
-  const filled = el("div", { hidden: true }, head, scores, kernelTitle, kernelBox,
+  const filled = el("div", { hidden: true }, head, origin, scores, kernelTitle, kernelBox,
     el("h4", {}, "Parameters"), parameters);
   root.replaceChildren(empty, filled);
   let drawKernel = null;
@@ -26,6 +28,7 @@ export function mountTrial(root, studyUrl) {
     if (!trial || trial === drawn) return;
     drawn = trial;
     head.replaceChildren(...headParts(trial, studyUrl));
+    origin.replaceChildren(originLine(trial) ?? "");
     scores.replaceChildren(trial.scores.length ? scoreTable(trial, state) : failure(trial));
     parameters.replaceChildren(...parameterList(trial));
     const hasKernel = Object.keys(trial.kernel ?? {}).length > 0;
@@ -41,9 +44,13 @@ function headParts(trial, studyUrl) {
   return [
     el("h3", {}, `Trial ${trial.number}`),
     trial.pareto && el("span", { class: "pill front" }, "front"),
+    sourcePill(trial),
     trial.state !== "complete" && el("span", { class: `pill ${trial.state}` }, trial.state),
     el("span", { class: "muted num" }, duration(trial.seconds)),
-    el("a", { href: `${studyUrl}trials/${trial.number}/`, class: "push" }, "Own page"),
+    el("span", { class: "push links" },
+      el("a", { href: `/studies/new?try=${studyUrl.split("/")[2]}:${trial.number}` }, "Try in a new study"),
+      el("a", { href: `${studyUrl}trials/${trial.number}/#elsewhere` }, "Try in another study"),
+      el("a", { href: `${studyUrl}trials/${trial.number}/` }, "Own page")),
   ].filter(Boolean);
 }
 
