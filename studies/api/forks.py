@@ -6,7 +6,7 @@ from ninja import Router, Status
 
 from studies import commands
 from studies.api.answers import ForkPreviewOut, Page, StudyOut, WaitingOut
-from studies.api.auth import ApiRequest
+from studies.api.auth import LOOKING, ApiRequest, allowed
 from studies.api.fingerprints import fingerprint
 from studies.api.schemas import EnqueueIn, ForkIn, ForkPreviewIn, IdempotencyKey, StudyId
 from studies.commands.enqueuing import entries_read
@@ -37,7 +37,12 @@ def study_fork(
     return Status(201, study_state(_study(request, study.pk)))
 
 
-@router.post("/{study_id}/fork/preview", response=ForkPreviewOut, operation_id="fork_preview")
+@router.post(
+    "/{study_id}/fork/preview",
+    response=ForkPreviewOut,
+    operation_id="fork_preview",
+    auth=allowed(LOOKING),
+)
 def fork_preview(request: ApiRequest, study_id: StudyId, body: ForkPreviewIn) -> Json:
     """Say what a fork would run with, and which trials it would take over; nothing is made."""
     study = _study(request, study_id)

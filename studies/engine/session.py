@@ -9,7 +9,7 @@ from pkgutil import resolve_name
 from studies.engine.answering import Answering, prompts_of, seed_everything
 from studies.engine.batching import OutOfMemory, TrialsAtOnce, attempt
 from studies.engine.components import Site, components_of, find_sites, prove_sites
-from studies.engine.errors import EngineError, InvalidInputError, Problem
+from studies.engine.errors import EngineError
 from studies.engine.generation import ALONE, Sets
 from studies.engine.judging import Judge
 from studies.engine.loading import load_model
@@ -20,6 +20,7 @@ from studies.engine.parameters import Key
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prompts import Prompt, TokenBatch
 from studies.engine.results import Direction, ResponseSet, Score, SessionFacts, TrialResult
+from studies.engine.scope import fitting_values, targeted_sites
 from studies.engine.scorers import load_scorers
 from studies.engine.scorers.base import Measured, Need, PromptSlice, as_score
 from studies.engine.study_settings import MAX_TRIALS_PER_BATCH, StudySettings
@@ -57,6 +58,8 @@ class Session:
         self.method: MethodImplementation
         self._answering: Answering
         self._at_once: TrialsAtOnce
+        self._targets: list[str]  # components that are ablated
+        self._ablated: set[tuple[str, int]]  # (component, layer index)
 
     @property
     def objectives(self) -> list[tuple[str, Direction]]:
@@ -89,6 +92,14 @@ class Session:
         ]
         self._prepare_method(sites)
         return self._facts(sites, _responses(measured))
+
+    def search_over(self, resolved: Mapping[Key, Value]) -> None:
+        """Sample from these values from now on; those of components that it lacks do not count.
+
+        Raises:
+            InvalidInputError: a component that is ablated has no value.
+        """
+        self.resolved = fitting_values(self._method_type, resolved, self._targets)
 
     @property
     def trials_at_once(self) -> int:
@@ -130,7 +141,7 @@ class Session:
         begun = time.perf_counter()
         self._stop.check()
         sets = self._sets(many)
-        details = [self.method.describe(parameters) for parameters in many]
+        details = [self._details(parameters) for parameters in many]
         self._answering.limit.sets = sets.count
         try:
             apply()
@@ -156,6 +167,20 @@ class Session:
             for scorer, one, before in zip(self._scorers, measured, self._baseline, strict=True)
         ]
 
+    def _details(self, parameters: Mapping[Key, float | str]) -> dict[str, object]:
+        """The method's description; its kernel is 0 where nothing is ablated."""
+        details = self.method.describe(parameters)
+        if not isinstance(kernel := details.get("kernel"), Mapping):
+            return details
+        shown = {
+            component: [
+                weight if (component, layer_index) in self._ablated else 0.0
+                for layer_index, weight in enumerate(weights)
+            ]
+            for component, weights in kernel.items()
+        }
+        return {**details, "kernel": shown}
+
     def judge(self) -> Judge:
         """What scores another model as this session scores its trials."""
         return Judge(
@@ -179,7 +204,11 @@ class Session:
         sites = find_sites(self.loaded)
         prove_sites(self.loaded, sites)
         self._stop.check()
-        return _targeted(sites, self._settings.target_components)
+        targeted = targeted_sites(sites, self._settings, self.loaded.n_layers)
+        self._targets = list(components_of(targeted))
+        self.search_over(self.resolved)
+        self._ablated = {(site.component, site.layer_index) for site in targeted}
+        return targeted
 
     def _answers(self) -> Answering:
         settings = self._settings
@@ -271,25 +300,3 @@ class Session:
 
 def _responses(measured: Sequence[Measured]) -> list[ResponseSet]:
     return [one.responses for one in measured if one.responses is not None]
-
-
-def _targeted(sites: list[Site], targets: Sequence[str] | None) -> list[Site]:
-    """The sites of the components that the study ablates.
-
-    Raises:
-        InvalidInputError: the model has no such component.
-    """
-    if targets is None:
-        return sites
-    known = components_of(sites)
-    problems = [
-        Problem(
-            f"settings.target_components[{index}]",
-            f'the model has no component "{target}"; it has {", ".join(known)}',
-        )
-        for index, target in enumerate(targets)
-        if target not in known
-    ]
-    if problems:
-        raise InvalidInputError(problems)
-    return [site for site in sites if site.component in targets]

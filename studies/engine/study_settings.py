@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from studies.engine.problems import got
 from studies.engine.scorer_settings import Scorers
 from studies.engine.tables import Path, Table, fault, faults
+from studies.engine.targeting import UntouchedFractions, UntouchedLayers
 from studies.engine.texts import Name, Prose, Slug
 
 MAX_TRIALS: Final = 10_000
@@ -30,9 +31,16 @@ CHAIN_OF_THOUGHT_SKIPS: Final = (
 )
 
 
+def revision_problem(text: str) -> str | None:
+    """Say why a text cannot be a revision of the hub, or None."""
+    if _REVISION.fullmatch(text):
+        return None
+    return f"must be a branch, a tag or a 40-character commit{got(text)}"
+
+
 def _revision(text: str) -> str:
-    if not _REVISION.fullmatch(text):
-        raise fault(f"must be a branch, a tag or a 40-character commit{got(text)}")
+    if problem := revision_problem(text):
+        raise fault(problem)
     return text
 
 
@@ -120,6 +128,15 @@ class StudySettings(Table):
     )
     target_components: Annotated[list[Name], AfterValidator(_different)] | None = Field(
         None, description="Components to ablate; empty: all that the model has."
+    )
+    untouched_layers: UntouchedLayers = Field(
+        [],
+        description="Layers that stay as they are, by index from 0: single ones, or ranges.",
+    )
+    untouched_layer_fractions: UntouchedFractions = Field(
+        [],
+        description="The same, as fractions of the last layer's index, so that it fits models "
+        "of any depth. A single fraction means the nearest layer.",
     )
     model_commit: Annotated[str, AfterValidator(_revision)] | None = Field(
         None, description="Branch, tag or commit of a model from the hub."

@@ -90,6 +90,8 @@ def test_nested_parameters_are_read_back(flat_parameters):
         (Range(low=1, high=5, integer=True), 2.5, "is not a whole number"),
         (Range(low=0, high=1, step=0.25), 0.3, "is not 0 plus a multiple of 0.25"),
         (Range(low=0, high=1, step=0.3), 1.0, "is not 0 plus a multiple of 0.3"),
+        # The search ends at 0.3 there, a little below.
+        (Range(low=0, high=0.35, step=0.1), 0.1 * 3, "is not 0 plus a multiple of 0.1"),
         (Range(low=0.7, high=0.7), 0.8, "is not 0.7"),
         (0.5, 0.6, "is not 0.5"),
         (("global", "per layer"), "none", 'is not among "global", "per layer"'),
@@ -149,11 +151,8 @@ def test_a_typed_trial_is_refused_at_the_exact_place(raw, place, message):
     assert message in problem.message
 
 
-SETTINGS = {
-    "good_prompts": "good",
-    "bad_prompts": "bad",
-    "scorers": [{"scorer": "KeywordRate", "settings": {"prompts": "bad"}}],
-}
+KEYWORDS = {"scorer": "KeywordRate", "settings": {"prompts": "bad"}}
+SETTINGS = {"good_prompts": "good", "bad_prompts": "bad", "scorers": [KEYWORDS]}
 
 
 @pytest.mark.parametrize(
@@ -163,7 +162,7 @@ SETTINGS = {
         {"seed": 5},
         {"batch_size": 4},
         {"max_response_length": 100},  # what it is anyway
-        {"scorers": [{**SETTINGS["scorers"][0], "optimization": "minimize"}]},
+        {"scorers": [KEYWORDS | {"optimization": "minimize"}]},
     ],
 )
 def test_how_the_search_goes_on_changes_no_measurement(own):

@@ -1,10 +1,13 @@
 """The exports of a trial in a browser: asked for, followed, downloaded, removed."""
 
+import json
+
 import pytest
 from playwright.sync_api import expect
 
-from studies.models import Export, Job
+from studies.models import Export, Job, Study
 from tests.conftest import write_export
+from tests.engine.test_bundles import REFERENCE
 
 pytestmark = pytest.mark.browser
 
@@ -89,3 +92,39 @@ def test_a_job_is_canceled_from_the_queue(visit, study, make_job):
 
     expect(page.locator("#refreshed")).to_contain_text("Canceled")
     assert visitor.complaints == []
+
+
+def test_a_file_is_shown_before_it_is_built(visit, make_profile, tmp_path):
+    make_profile()
+    file = tmp_path / "reproduce.json"
+    file.write_text("{")
+    visitor = visit()
+    page = visitor.goes_to("/studies/reproduce")
+    page.locator("#bundle").set_input_files(file)
+    page.get_by_role("button", name="Show what would be built").click()
+    expect(page.get_by_role("alert")).to_contain_text("is not valid JSON")
+    expect(page.get_by_role("button", name="Build it")).to_be_hidden()
+
+    file.write_text(json.dumps(REFERENCE))
+    page.locator("#bundle").set_input_files(file)
+    page.get_by_label("Layers").fill("32")
+    page.get_by_role("button", name="Show what would be built").click()
+    expect(page.locator("#plan")).to_contain_text("adapter of low rank")
+    expect(page.locator("#plan")).to_contain_text("torch: 2.9.0, now")
+    assert not Study.objects.exists()
+
+    page.get_by_role("button", name="Build it").click()
+    expect(page.get_by_role("heading", name="Reproduction of tiny/llama")).to_be_visible()
+    assert visitor.complaints == []
+
+
+def test_who_may_only_look_downloads_and_no_more(visit, study, make_trial, make_export, owner):
+    owner.user_permissions.clear()
+    make_export(make_trial(study, 0))
+
+    page = visit().goes_to(f"/studies/{study.pk}/trials/0/")
+
+    row = page.locator("article.export")
+    expect(row).to_contain_text("Ready")
+    expect(page.locator("#exports button")).to_have_count(0)
+    expect(page.locator("#exports form")).to_have_count(0)
