@@ -169,7 +169,7 @@ def dies(*args):
     ("target", "replacement"),
     [
         ("studies.engine.search.enqueue", after(search.enqueue)),
-        ("studies.runner.trial_loop.hand_over_next", None),
+        ("studies.runner.asking.hand_over_next", None),
         ("studies.engine.search.suggest", dies),
     ],
     ids=["handed over, not noted", "noted, not asked", "asked, not sampled"],

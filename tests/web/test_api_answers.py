@@ -184,3 +184,15 @@ def test_more_answers_need_no_more_queries(owner, study, django_assert_max_num_q
         label(owner, study, position, True)
     with django_assert_max_num_queries(8):
         owner.get(f"studies/{study.pk}/trials/3/answers")
+
+
+def test_an_answer_that_was_cut_says_so_and_is_changed_only_where_its_beginning_is(answers, study):
+    row = study.response_sets.get(trial__number=3, scorer="Keywords")
+    originals = study.response_sets.get(trial=None, scorer="Keywords").items
+    row.items[0] |= {"response": originals[0]["response"][:4] + "\ufffd", "cut": True}
+    row.items[2] |= {"response": "Something else", "cut": True}
+    row.save()
+
+    found = answers()["items"]
+    assert [item["cut"] for item in found] == [True, False, True, False]
+    assert [item["prompt"] for item in answers(show="changed")["items"]] == ["three", "four"]
