@@ -31,7 +31,12 @@ ROWS: Final = "scorers"  # edited as rows of their own
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Search": ("n_trials", "n_startup_trials", "seed"),
     "Prompts": ("good_prompts", "bad_prompts", "system_prompt"),
-    "Answers": ("response_prefix", "max_response_length", "chain_of_thought_skips"),
+    "Answers": (
+        "response_prefix",
+        "max_response_length",
+        "early_verdict",
+        "chain_of_thought_skips",
+    ),
     "Model": (
         "target_components",
         "untouched_layers",
@@ -40,6 +45,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         "model_commit",
         "batch_size",
         "max_batch_size",
+        "trials_per_batch",
     ),
 }
 

@@ -15,6 +15,7 @@ MAX_TRIALS: Final = 10_000
 MAX_SEED: Final = 2**32 - 1  # of the search's random generator
 MAX_RESPONSE_TOKENS: Final = 4096
 MAX_BATCH: Final = 512  # prompts
+MAX_TRIALS_PER_BATCH: Final = 16  # more gain little and use much memory
 _REVISION: Final = re.compile(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
 
 Dtype = Literal["auto", "float16", "bfloat16", "float32"]
@@ -108,6 +109,18 @@ class StudySettings(Table):
     )
     max_batch_size: int = Field(
         128, ge=1, le=MAX_BATCH, description="Largest batch that the automatic choice tries."
+    )
+    trials_per_batch: int = Field(
+        0,
+        ge=0,
+        le=MAX_TRIALS_PER_BATCH,
+        description="Trials that run side by side, each with its own prompts; "
+        "0: the fastest number is found while the study runs.",
+    )
+    early_verdict: bool = Field(
+        default=True,
+        description="End a response as soon as it contains a marker: the same scores in less "
+        "time, but the stored response is cut there.",
     )
     dtypes: Annotated[list[Dtype], AfterValidator(_different)] = Field(
         ["auto", "float16", "bfloat16", "float32"],

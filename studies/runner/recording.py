@@ -166,8 +166,13 @@ def _responses_store(study: Study, trial: Trial | None, sets: Iterable[Responses
             scorer=responses.scorer,
             prompts_digest=digests[responses.prompts_slug]["digest"],
             items=[
-                {"response": i.response, "matched": list(i.matched), "verdict": i.verdict}
-                for i in responses.items
+                {
+                    "response": item.response,
+                    "matched": list(item.matched),
+                    "verdict": item.verdict,
+                    "cut": item.cut,
+                }
+                for item in responses.items
             ],
         )
         for responses in sets

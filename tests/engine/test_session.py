@@ -175,6 +175,7 @@ def test_a_trial_scores_what_the_baked_model_would(prepared, folder):
     state = other.loaded.model.state_dict()
     for name, weight in session.method.baked(chosen):
         state[name].copy_(weight)
+    other._answering._memories.clear()  # of the model that it no longer is
     unchanged = other.evaluate(parameters(max_weight=0.0))
     assert unchanged.responses[0] == result.responses[0]
     assert unchanged.scores[1].value == pytest.approx(result.scores[1].value, rel=1e-4)

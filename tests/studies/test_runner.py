@@ -34,8 +34,9 @@ def own_storage(settings, tmp_path, monkeypatch):
 def start(make_profile, make_user, tiny_model_root):
     """Return a factory of queued studies on the tiny model."""
 
-    def make(n_trials=3, **fields):
-        profile = make_profile(settings=TINY_SETTINGS | {"n_trials": n_trials})
+    def make(n_trials=3, trials_per_batch=1, **fields):
+        differs = {"n_trials": n_trials, "trials_per_batch": trials_per_batch}
+        profile = make_profile(settings=TINY_SETTINGS | differs)
         given = {"model": "tiny", **fields}
         return commands.study_create(make_user(), profile=profile, **given)
 
