@@ -110,6 +110,7 @@ class SettingOut(Schema):
     value: Any
     source: str = Field(description="The layer that decided.")
     chain: list[Decision] = []
+    layers: list[int] | None = Field(None, description="The layers that it means, where any.")
 
 
 class ResolvedOut(Schema):
@@ -236,6 +237,10 @@ class ResponseOut(Schema):
     prompt: str
     response: str
     matched: list[str] = Field(description="The markers found in the response.")
+    cut: bool = Field(
+        default=False,
+        description="Ended as soon as the verdict was settled; the model would have gone on.",
+    )
     verdict: bool | None = Field(description="Whether the scorer counted it; null: not stored.")
 
 
@@ -256,6 +261,9 @@ class AnswerOut(Schema):
     prompt: str
     response: str
     before: str | None = Field(description="The original model's response, if it is stored.")
+    cut: bool = Field(
+        description="Ended as soon as the verdict was settled; the model would have gone on."
+    )
     pieces: list[PieceOut] = Field(description="The response, cut where it differs from before.")
     pieces_before: list[PieceOut]
     matched: list[str]

@@ -106,7 +106,7 @@ class ResponseSet(models.Model):
     )
     scorer = models.CharField(max_length=60)
     prompts_digest = models.CharField(max_length=64)
-    # [{"response": …, "matched": […], "verdict": …}], in the order of the prompts
+    # [{"response": …, "matched": […], "verdict": …, "cut": …}], in the order of the prompts
     items = models.JSONField()
 
     class Meta:

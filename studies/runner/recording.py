@@ -24,6 +24,7 @@ from studies.models import ResponseSet, Study, Trial
 from studies.models.notice import NoticeEvent
 from studies.notices import improved, notify
 from studies.objectives import best_after
+from studies.parameters import snapshot_settle
 from studies.runner.enqueued import mark_enqueued
 from studies.selectors import recommended_number, trial_out
 
@@ -48,9 +49,10 @@ def baseline_record(lease: Lease, facts: SessionFacts) -> None:
         "response_prefix": facts.response_prefix,
     }
     study.n_layers = facts.n_layers
+    study.snapshot = snapshot_settle(study.snapshot, facts.components, facts.n_layers)
     study.baseline = [asdict(score) for score in facts.baseline]
     study.started_at = study.started_at or timezone.now()
-    study.save(update_fields=["facts", "n_layers", "baseline", "started_at"])
+    study.save(update_fields=["facts", "n_layers", "snapshot", "baseline", "started_at"])
     study.response_sets.filter(trial__isnull=True).delete()
     _responses_store(study, None, facts.baseline_responses)
     event_record(
@@ -168,8 +170,13 @@ def _responses_store(study: Study, trial: Trial | None, sets: Iterable[Responses
             scorer=responses.scorer,
             prompts_digest=digests[responses.prompts_slug]["digest"],
             items=[
-                {"response": i.response, "matched": list(i.matched), "verdict": i.verdict}
-                for i in responses.items
+                {
+                    "response": item.response,
+                    "matched": list(item.matched),
+                    "verdict": item.verdict,
+                    "cut": item.cut,
+                }
+                for item in responses.items
             ],
         )
         for responses in sets

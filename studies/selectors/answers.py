@@ -37,11 +37,21 @@ class Answer:
     prompt: str
     response: str
     before: str | None
+    cut: bool = False  # ended when its verdict was settled: the model would have gone on
     verdicts: list[Verdict] = field(default_factory=list)
     matched: list[str] = field(default_factory=list)
     matched_before: list[str] = field(default_factory=list)
     label: bool | None = None  # of the user who asks
     labels: list[bool] = field(default_factory=list)  # everybody's
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether it is known to differ from the original's; of a cut one, its beginning."""
+        if self.before is None:
+            return False
+        if self.cut:  # in the middle of a character, maybe
+            return not self.before.startswith(self.response.rstrip("\ufffd"))
+        return self.before != self.response
 
 
 FILTERS: Mapping[str, Callable[[Answer], bool]] = {
@@ -50,7 +60,7 @@ FILTERS: Mapping[str, Callable[[Answer], bool]] = {
     "matched": lambda answer: bool(answer.matched),
     "empty": lambda answer: not answer.response.strip(),
     "disagree": lambda answer: len({v.is_good for v in answer.verdicts}) > 1,
-    "changed": lambda answer: answer.before is not None and answer.before != answer.response,
+    "changed": lambda answer: answer.has_changed,
     "labelled": lambda answer: answer.label is not None,
     "unlabelled": lambda answer: answer.label is None,
 }
@@ -80,6 +90,7 @@ def answer_out(answer: Answer) -> Json:
         "prompt": answer.prompt,
         "response": answer.response,
         "before": answer.before,
+        "cut": answer.cut,
         "pieces": [piece._asdict() for piece in new],
         "pieces_before": [piece._asdict() for piece in old],
         "matched": answer.matched,
@@ -149,7 +160,8 @@ def _merged(study: Study, trial: Trial) -> dict[Place, Answer]:
 
 
 def _answer(position: int, place: Place, prompt: str, item: Json, old: Json | None) -> Answer:
-    return Answer(position, place, prompt, item["response"], old["response"] if old else None)
+    before = old["response"] if old else None
+    return Answer(position, place, prompt, item["response"], before, cut=bool(item.get("cut")))
 
 
 def _judge(

@@ -306,6 +306,7 @@ def test_a_new_study_offers_presets_and_every_setting(page, make_profile):
     assert kinds["orthogonalize_direction"] == "boolean"
     assert kinds["winsorization_quantile"] == "number"
     assert kinds["scorers"] == kinds["dtypes"] == kinds["target_components"] == "json"
+    assert kinds["untouched_layers"] == kinds["untouched_layer_fractions"] == "spans"
     assert kinds["system_prompt"] == kinds["response_prefix"] == "string"
 
 

@@ -38,10 +38,10 @@ function original(item) {
 }
 
 function changed(item, number) {
-  return answer(`Trial ${number}`, item.response, item.pieces, item.matched, "ins");
+  return answer(`Trial ${number}`, item.response, item.pieces, item.matched, "ins", item.cut);
 }
 
-function answer(title, text, pieces, matched, tag) {
+function answer(title, text, pieces, matched, tag, cut = false) {
   const body = text
     ? el("p", { class: "answer-text" }, ...markedText(pieces, matched, tag))
     : el("p", { class: "muted" }, "(empty answer)");
@@ -49,7 +49,7 @@ function answer(title, text, pieces, matched, tag) {
     el("div", { class: "answer-head" },
       el("h3", {}, title, matched.length > 0 && el("span", { class: "pill marked" }, "marker matched")),
       copyButton(() => text, "Copy", `Copy: answer of ${title}`)),
-    body);
+    body, cut && el("p", { class: "muted" }, "cut after the verdict"));
 }
 
 /** What a scorer says, in words: colour is never needed. */

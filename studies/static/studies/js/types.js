@@ -20,7 +20,7 @@
  *   objectives: Objective[], baseline: Score[], facts: Object, n_layers: number|null,
  *   remarks: string[], notes: string, tags: string[], recommended: number|null, actions: string[], seconds: number,
  *   trials: Map<number, Trial>, current: {trial: number, parameters: Object}|null}} StudyState
- * @typedef {{scorer: string, prompt: string, response: string, matched: string[]}} Response
+ * @typedef {{scorer: string, prompt: string, response: string, matched: string[], cut?: boolean}} Response
  */
 
 export {};
