@@ -67,7 +67,11 @@ def guarded_post(
     with (
         httpcore.ConnectionPool(ssl_context=context, network_backend=_Backend(trusted)) as pool,
         pool.stream(
-            "POST", url, headers=dict(headers), content=body, extensions={"timeout": limits}
+            "POST",
+            url,
+            headers=list(headers.items()),
+            content=body,
+            extensions={"timeout": limits},
         ) as response,
     ):
         return response.status

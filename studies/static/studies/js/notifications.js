@@ -41,7 +41,7 @@ function target(one) {
   const box = (key, label) => el("label", { class: "check" },
     el("input", {
       type: "checkbox", checked: one[key], disabled: !mayChange,
-      onchange: (event) => act(() => call("PATCH", path, { body: { [key]: event.target.checked } })),
+      onchange: (event) => change(path, key, event.target),
     }), ` ${label}`);
   const button = (label, work) => el("button", {
     type: "button", class: "button small", "aria-label": `${label}: ${name}`, onclick: () => act(work),
@@ -55,6 +55,18 @@ function target(one) {
       ] : []))),
     el("div", { class: "controls" },
       ...Object.entries(OCCASIONS).map(([key, label]) => box(key, label)), box("is_active", "Switched on")));
+}
+
+/** A box shows its new state already: nothing is drawn anew under the pointer. */
+async function change(path, key, box) {
+  toggle(problem, false);
+  try {
+    await call("PATCH", path, { body: { [key]: box.checked } });
+  } catch (error) {
+    box.checked = !box.checked;
+    setText(problem, error.message);
+    toggle(problem, true);
+  }
 }
 
 function form() {
