@@ -187,7 +187,7 @@ def snapshot_settle(snapshot: Json, components: Iterable[str], n_layers: int) ->
 
 def value_display(value: object) -> str:
     """Write a value as a person reads it: 0.4 … 0.9, global | per layer, 1."""
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and "low" in value:
         extras = [name for name in ("log", "integer") if value.get(name)]
         if value.get("step"):
             extras.append(f"step {value['step']}")
@@ -220,7 +220,8 @@ def _ancestry(profile: Profile) -> list[Profile]:
     """The preset with those that it is based on, the oldest first.
 
     Raises:
-        InvalidInputError: the presets are based on each other in a circle.
+        InvalidInputError: the presets are based on each other in a circle, or one of them is
+            for another method.
     """
     line: list[Profile] = []
     current: Profile | None = profile
@@ -228,6 +229,9 @@ def _ancestry(profile: Profile) -> list[Profile]:
         if current in line:
             names = " → ".join(p.name for p in [*line, current])
             raise InvalidInputError([Problem("parent", f"presets are based in a circle: {names}")])
+        if current.method != profile.method:
+            message = f"{current.name} is for another method, {current.method}"
+            raise InvalidInputError([Problem("parent", message)])
         line.append(current)
         current = current.parent
     return line[::-1]

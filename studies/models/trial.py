@@ -19,7 +19,7 @@ class Trial(models.Model):
     number = models.PositiveIntegerField(help_text="Optuna's number within the study.")
     state = models.CharField(max_length=12, choices=TrialState)
     parameters = models.JSONField()  # nested, as in a parameter file
-    details = models.JSONField(default=dict)  # what the method says: kernel, direction
+    details = models.JSONField(default=dict)  # what the method says: kernel, direction, others
     scores = models.JSONField(default=list)  # [{name, value, display, direction, …}]
     values = models.JSONField(default=list)  # of the objectives, in the study's order
     is_pareto = models.BooleanField(default=False)

@@ -29,6 +29,7 @@ def trial_out(trial: Trial) -> Json:
         "parameters": trial.parameters,
         "kernel": trial.details.get("kernel", {}),
         "direction": trial.details.get("direction", ""),
+        "details": {k: v for k, v in trial.details.items() if k not in ("kernel", "direction")},
         "scores": trial.scores,
         "seconds": round(trial.seconds, 3),
         "pareto": trial.is_pareto,

@@ -27,6 +27,7 @@ def trial_detail(request: HttpRequest, study_id: UUID, number: int) -> HttpRespo
         "trial": trial,
         "scores": [(score, originals.get(score["name"])) for score in trial["scores"]],
         "parameters": list(_flat(trial["parameters"])),
+        "details": [(name, value_display(one)) for name, one in trial["details"].items()],
         "page_data": {"study": str(study.pk), "number": number, "kernel": trial["kernel"]},
     }
     return render(request, "studies/trial.html", context)

@@ -7,7 +7,7 @@ import { mountKernel } from "./kernel.js";
 /** @param {HTMLElement} root @param {string} studyUrl */
 export function mountTrial(root, studyUrl) {
   const empty = el("p", { class: "empty" },
-    "Click a point or a row to see a trial's parameters, kernel and answers.");
+    "Click a point or a row to see a trial's parameters and answers.");
   const head = el("div", { class: "trial-head" });
   const scores = el("div", { class: "scroll" });
   const parameters = el("dl", { class: "facts" });
@@ -75,5 +75,6 @@ function interval({ low, high }) {
 function parameterList(trial) {
   const rows = flatParameters(trial.parameters).map(([name, raw]) => [name, value(raw)]);
   if (trial.direction) rows.push(["direction", trial.direction]);
+  for (const [name, raw] of Object.entries(trial.details ?? {})) rows.push([name, value(raw)]);
   return rows.flatMap(([name, text]) => [el("dt", {}, name), el("dd", { class: "num" }, text)]);
 }

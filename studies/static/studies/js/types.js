@@ -4,8 +4,8 @@
  * @typedef {{name: string, value: number, display: string, direction: string,
  *   baseline: number|null, low: number|null, high: number|null}} Score
  * @typedef {{number: number, state: "complete"|"failed"|"interrupted", parameters: Object,
- *   kernel: Object<string, number[]>, direction: string, scores: Score[], seconds: number,
- *   pareto: boolean, error: string}} Trial
+ *   kernel: Object<string, number[]>, direction: string, details: Object<string, any>,
+ *   scores: Score[], seconds: number, pareto: boolean, error: string}} Trial
  * @typedef {{name: string, direction: string, baseline: number|null,
  *   baseline_display: string|null}} Objective
  * @typedef {{phase?: string, label?: string, done?: number, total?: number, trial?: number|null,
