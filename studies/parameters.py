@@ -135,7 +135,8 @@ def _table_components(
     parse_settings(method, {name: settings[name].value for name in names})
     values = {name: cast(Any, settings[name].value) for name in names}
     if n_layers is not None:
-        targeting.untouched_layers(*(values[name] for name in targeting.SETTINGS), n_layers)
+        indices, fractions = values[targeting.INDICES], values[targeting.FRACTIONS]
+        targeting.untouched_layers(indices, fractions, n_layers)
     model, targets = facts.components if facts else (), values["target_components"]
     if model:
         targeting.check_targets(targets, model)

@@ -73,7 +73,8 @@ def reduced(good: Float[Tensor, "good d_in"], bad: Float[Tensor, "bad d_in"]) ->
     if len(both) < both.shape[1]:
         basis, coordinates = torch.linalg.qr(both.T)
         basis, both = basis.float().cpu(), coordinates.T
-    return Inputs(*both.float().cpu().split([len(good), len(bad)]), basis)
+    kept = both.float().cpu()
+    return Inputs(kept[: len(good)], kept[len(good) :], basis)
 
 
 def best_change(
@@ -112,7 +113,7 @@ def _targets(
     count = min(neighbor_count, len(good))
     parts = [
         good[torch.cdist(part, good).topk(count, largest=False).indices].mean(dim=1)
-        for part in bad.split(PROMPTS_AT_ONCE)
+        for part in torch.split(bad, PROMPTS_AT_ONCE)
     ]
     return torch.cat(parts)
 
@@ -124,7 +125,8 @@ def _root(inputs: Inputs, weights: Weights) -> Float[Tensor, "rank rank"]:
     ridge = RIDGE * (good.trace() + bad.trace()) / (2 * size)
     eye = torch.eye(len(good), dtype=good.dtype, device=good.device)
     quadratic = weights.preserve_good * good + weights.steer_bad * bad + ridge * eye
-    return torch.linalg.cholesky(quadratic)
+    root: Tensor = torch.linalg.cholesky(quadratic)
+    return root
 
 
 def _minimised(
@@ -151,7 +153,7 @@ def _minimised(
         steered = overcorrect * lengths * fading - 2 * (way * moved).sum(dim=0)
         return float(variables.square().sum() + share * steered.sum())
 
-    search.step(closure)
+    search.step(closure)  # type: ignore[no-untyped-call]
     variables.grad = None
     return variables
 
