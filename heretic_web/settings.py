@@ -5,6 +5,7 @@ from pathlib import Path
 import dj_database_url
 import django_stubs_ext
 from csp.constants import NONE, SELF
+from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
@@ -17,6 +18,9 @@ DATA_DIR = environment.paths("HERETIC_DATA_DIR", [BASE_DIR / "var"])[0]
 # The data folder's own roots are always there: the demo model lives in them.
 MODEL_ROOTS = [*environment.paths("HERETIC_MODEL_ROOTS", []), DATA_DIR / "models"]
 PROMPT_ROOTS = [*environment.paths("HERETIC_PROMPT_ROOTS", []), DATA_DIR / "prompts"]
+EXPORT_DIR = DATA_DIR / "exports"
+# Command that turns a model folder into a GGUF file; llama.cpp's own is found on the PATH.
+GGUF_CONVERTER = environment.text("HERETIC_GGUF_CONVERTER", "convert_hf_to_gguf.py")
 REDIS_URL = environment.text("REDIS_URL")
 
 SECRET_KEY = environment.secret_key(DATA_DIR)
@@ -26,8 +30,8 @@ ALLOWED_HOSTS = environment.names("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[
 CSRF_TRUSTED_ORIGINS = environment.names("CSRF_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
-    "unfold",  # before the admin, whose templates it replaces
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",  # before the admin, whose templates it replaces
+    "heretic_web.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -36,6 +40,7 @@ INSTALLED_APPS = [
     "axes",
     "channels",
     "csp",
+    "reversion",
     "ninja",  # serves the API's documentation without a CDN
     "studies",  # before huey, whose run_huey it extends
     "huey.contrib.djhuey",
@@ -65,6 +70,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "studies.views.rights.rights",
             ]
         },
     }
@@ -170,8 +176,14 @@ NINJA_PAGINATION_CLASS = "ninja.pagination.LimitOffsetPagination"
 
 
 def _admin_page(title: str, icon: str, name: str) -> dict[str, object]:
+    """A line of the admin's menu, shown to those who may open the page."""
     link = reverse_lazy(f"admin:{name}_changelist")
-    return {"title": title, "icon": icon, "link": link}
+    permission = name.replace("_", ".view_")
+
+    def is_shown(request: HttpRequest) -> bool:
+        return request.user.has_perm(permission)
+
+    return {"title": title, "icon": icon, "link": link, "permission": is_shown}
 
 
 UNFOLD = {

@@ -89,6 +89,13 @@ class Extended:
     n_trials: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enqueued:
+    kind: ClassVar = "enqueued"
+
+    waiting: list[Json]  # everything that waits to be tried now, the next one first
+
+
 Event = (
     StatusChanged
     | PhaseChanged
@@ -99,6 +106,7 @@ Event = (
     | TrialFinished
     | TrialFailed
     | Extended
+    | Enqueued
 )
 
 

@@ -42,16 +42,31 @@ def with_affixes(prompt_set: PromptSet, lines: Sequence[str]) -> list[str]:
 
 def freeze(prompt_set: PromptSet, lines: Sequence[str], default_system: str) -> FrozenPrompts:
     """Store prompts under the hash of their content, once for all studies that use them."""
-    system = prompt_set.system_prompt or default_system
-    key = digest(lines, system)
+    return _stored(lines, prompt_set.system_prompt or default_system)
+
+
+def _stored(lines: Sequence[str], system: str) -> FrozenPrompts:
     frozen, _ = FrozenPrompts.objects.get_or_create(
-        digest=key,
+        digest=digest(lines, system),
         defaults={
             "prompts": [{"user": line, "system": system} for line in lines],
             "count": len(lines),
         },
     )
     return frozen
+
+
+def refreeze(row: Json, old_system: str, new_system: str) -> Json:
+    """Freeze prompts again under another system prompt; the prompts stay as they were.
+
+    Those whose set has a system prompt of its own keep it.
+    """
+    old = FrozenPrompts.objects.filter(digest=row["digest"]).first()
+    # None: a dataset that no worker has read yet.
+    if old is None or any(prompt["system"] != old_system for prompt in old.prompts):
+        return row
+    frozen = _stored([prompt["user"] for prompt in old.prompts], new_system)
+    return row | {"digest": frozen.digest}
 
 
 def prompt_sets_used(values: Mapping[str, Any]) -> dict[str, str]:

@@ -1,17 +1,19 @@
 """Who works on what: claiming jobs, leases, fences, and finding what was left behind.
 
-Huey only rings the bell; these rows decide. A claim raises the job's fencing number, and
+Jobs of all kinds follow the same rules; a study's run also moves its study. Huey only rings the bell; these rows decide. A claim raises the job's fencing number, and
 whoever writes for a job holds it by that number, so a worker that comes back late writes
 nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from studies.lifecycle import FINAL, study_transition
@@ -20,7 +22,18 @@ from studies.models.job import JobKind, JobStatus
 from studies.models.study import StudyStatus as Status
 
 LEASE = timedelta(seconds=settings.LEASE_SECONDS)
-MAX_ATTEMPTS = 3  # starts without a finished trial in between
+MAX_ATTEMPTS = 3  # starts without any stored progress in between
+ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
+LOST_ADVICE = "It probably ran out of memory: try a smaller batch size."
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job failed, in words for its owner."""
+
+    reason: str
+    code: str = "internal_error"
+    advice: str = "The worker's log has the details."
 
 
 class LeaseLostError(Exception):
@@ -34,6 +47,7 @@ class Lease:
     job_id: UUID
     study_id: UUID
     fence: int
+    kind: str = JobKind.STUDY_RUN
 
     @property
     def _row(self) -> QuerySet[Job]:
@@ -52,15 +66,30 @@ class Lease:
         """Say that work was stored, so that a later loss counts from here."""
         self._row.update(attempt=1)
 
+    def report(self, progress: Mapping[str, Any]) -> None:
+        """Replace the job's own progress, if it is still this worker's."""
+        self._row.update(progress=progress)
+
+    def is_asked_to_stop(self) -> bool:
+        """Whether the user wants this job to end."""
+        return self._row.filter(stop_requested=True).exists()
+
     @transaction.atomic
-    def finish(self, status: JobStatus, *, error: str = "") -> None:
+    def finish(
+        self,
+        status: JobStatus,
+        *,
+        failure: Failure | None = None,
+        result: Mapping[str, Any] | None = None,
+    ) -> None:
         """End the job.
 
         Raises:
             LeaseLostError: the job is no longer this worker's.
         """
         self.renew()
-        self._row.update(status=status, finished_at=Now(), error=error, lease_until=None)
+        told = _told(failure) | ({} if result is None else {"result": result})
+        self._row.update(status=status, finished_at=Now(), lease_until=None, progress={}, **told)
 
     @transaction.atomic
     def give_back(self, *, reason: str) -> None:
@@ -75,9 +104,39 @@ class Lease:
 
 
 @transaction.atomic
-def job_enqueue(study_id: UUID, kind: JobKind, *, priority: int = 0) -> Job:
-    """Add a job to the queue; the caller rings the bell after commit."""
-    return Job.objects.create(study_id=study_id, kind=kind, priority=priority)
+def job_enqueue(
+    study_id: UUID,
+    kind: JobKind,
+    *,
+    payload: Mapping[str, Any] | None = None,
+    priority: int = 0,
+    after: Job | None = None,
+) -> Job:
+    """Add a job to the queue, behind `after` if given; the caller rings the bell after commit."""
+    return Job.objects.create(
+        study_id=study_id, kind=kind, payload=payload or {}, priority=priority, after=after
+    )
+
+
+def jobs_ready() -> QuerySet[Job]:
+    """The queued jobs that wait for no other one, the next first."""
+    free = Q(after__isnull=True) | ~Q(after__status__in=ACTIVE)
+    queued = Job.objects.filter(free, status=JobStatus.QUEUED)
+    return queued.order_by("-priority", "created_at")
+
+
+@transaction.atomic
+def job_stop(job_id: UUID) -> bool:
+    """Cancel a queued job now, ask a running one to end; False if it has ended.
+
+    A study's run is stopped by its study instead.
+    """
+    # Queued first, then running: a job moves that way, so neither check can miss it.
+    own = Job.objects.filter(pk=job_id)
+    canceled = own.filter(status=JobStatus.QUEUED).update(
+        status=JobStatus.CANCELED, finished_at=Now()
+    )
+    return bool(canceled or own.filter(status=JobStatus.RUNNING).update(stop_requested=True))
 
 
 @transaction.atomic
@@ -87,8 +146,7 @@ def job_claim(worker_id: str) -> Lease | None:
     Safe when several workers claim at once: only one update of a row finds it queued.
     """
     jobs_reap()
-    queued = Job.objects.filter(status=JobStatus.QUEUED).order_by("-priority", "created_at")
-    for job_id in queued.values_list("pk", flat=True)[:20]:
+    for job_id in jobs_ready().values_list("pk", flat=True)[:20]:
         claimed = Job.objects.filter(pk=job_id, status=JobStatus.QUEUED).update(
             status=JobStatus.RUNNING,
             worker_id=worker_id,
@@ -99,7 +157,7 @@ def job_claim(worker_id: str) -> Lease | None:
         )
         if claimed:
             job = Job.objects.get(pk=job_id)
-            return Lease(job.pk, job.study_id, job.fence)
+            return Lease(job.pk, job.study_id, job.fence, job.kind)
     return None
 
 
@@ -125,36 +183,47 @@ def worker_jobs_release(worker_id: str) -> None:
 
 
 def _abandon(job: Job, reason: str) -> None:
-    """Leave a running job to the next worker, or end it where its study is to stop."""
-    if job.study.status == Status.STOPPING:
+    """Leave a running job to the next worker, or end it where it is to stop."""
+    runs_study = job.kind == JobKind.STUDY_RUN
+    if job.stop_requested or (runs_study and job.study.status == Status.STOPPING):
         _end(job, JobStatus.CANCELED)
-        study_transition(job.study_id, to=Status.STOPPED, reason=reason)
+        if runs_study:
+            study_transition(job.study_id, to=Status.STOPPED, reason=reason)
         return
     _end(job, JobStatus.QUEUED)
-    if job.study.status == Status.RUNNING:
+    if runs_study and job.study.status == Status.RUNNING:
         study_transition(job.study_id, to=Status.QUEUED, sources=[Status.RUNNING], reason=reason)
 
 
 def _give_up(job: Job) -> None:
-    reason = f"Its worker was lost {job.attempt} times in a row."
-    _end(job, JobStatus.FAILED, error=reason)
-    if job.study.status in FINAL:
+    lost = Failure(
+        f"Its worker was lost {job.attempt} times in a row.", "worker_lost", LOST_ADVICE
+    )
+    _end(job, JobStatus.FAILED, failure=lost)
+    if job.kind != JobKind.STUDY_RUN or job.study.status in FINAL:
         return
     study_transition(
         job.study_id,
         to=Status.FAILED,
-        reason=reason,
-        error_code="worker_lost",
-        error_advice="It probably ran out of memory: try a smaller batch size.",
+        reason=lost.reason,
+        error_code=lost.code,
+        error_advice=lost.advice,
     )
 
 
-def _end(job: Job, status: JobStatus, *, error: str = "") -> None:
+def _told(failure: Failure | None) -> dict[str, str]:
+    """The columns that say why a job failed; empty where it did not."""
+    told = failure or Failure("", "", "")
+    return {"error": told.reason, "error_code": told.code, "error_advice": told.advice}
+
+
+def _end(job: Job, status: JobStatus, *, failure: Failure | None = None) -> None:
     waits = status is JobStatus.QUEUED
     # The fence rises here too, so that a lost worker writes nothing from now on.
     Job.objects.filter(pk=job.pk).update(
+        **_told(failure),
         status=status,
-        error=error,
+        progress={},
         fence=F("fence") + 1,
         lease_until=None,
         worker_id="" if waits else job.worker_id,

@@ -20,10 +20,11 @@ from studies.engine.settings import (
     parse_settings,
     resolve_settings,
 )
-from studies.engine.values import is_sampled, parse_value, value_to_json
+from studies.engine.values import Value, is_sampled, parse_value, value_to_json
 from studies.models import ModelOverride, Profile, SpecColumns
 
 STUDY = "this study"  # the layer of values given for one study
+DRAWN = "drawn for this study"  # the source of a seed that nobody set
 Json = dict[str, Any]
 
 
@@ -37,6 +38,11 @@ class Resolution:
     n_layers: int | None = None
     # Of components that only some families have, while it is unknown which this model has.
     further: Mapping[Key, Resolved] = field(default_factory=dict)
+
+    @property
+    def space(self) -> dict[Key, Value]:
+        """The search space by itself."""
+        return {key: resolved.value for key, resolved in self.parameters.items()}
 
     def as_json(self) -> dict[str, list[Json]]:
         """The table that pages, the admin and the API show, and that a study freezes."""
@@ -94,7 +100,7 @@ def profile_resolve(
             checks, cannot be taken; every fault with its place.
     """
     method = method_get(profile.method)
-    own_parameters, own_settings, problems = _study_values(method, parameters, settings)
+    own_parameters, own_settings, problems = study_values(method, parameters, settings)
     if problems:
         raise InvalidInputError(problems)
     ancestry = _ancestry(profile)
@@ -108,7 +114,7 @@ def profile_resolve(
     facts = model_facts(model)
     if n_layers is None and facts:
         n_layers = facts.n_layers
-    shown, further = _table_components(method, facts, n_layers, resolved_settings)
+    shown, further = components_asked(method, facts, n_layers, resolved_settings)
     rest = engine.resolve(method, layers, further)
     return Resolution(
         method=method,
@@ -119,7 +125,7 @@ def profile_resolve(
     )
 
 
-def _table_components(
+def components_asked(
     method: Method,
     facts: ModelFacts | None,
     n_layers: int | None,
@@ -149,18 +155,6 @@ def profile_settings(profile: Profile) -> Json:
     return {**profile.settings, **({"scorers": scorers} if scorers else {})}
 
 
-def spec_problems(
-    method_name: str, place: str, name: str, component: str, raw: object
-) -> list[Problem]:
-    """Check one row of a preset or override as it would be resolved."""
-    method = method_get(method_name)
-    try:
-        engine.check_value(method, Key(name, component), parse_value(place, raw), place)
-    except InvalidInputError as error:
-        return list(error.problems)
-    return []
-
-
 def model_facts(model: str) -> ModelFacts | None:
     """What the files of a local or cached model say of it, read without loading weights."""
     if not model:
@@ -170,6 +164,12 @@ def model_facts(model: str) -> ModelFacts | None:
         return inspect_model(ref.path) if ref.path else cached_facts(ref.source)
     except EngineError:
         return None
+
+
+def model_n_layers(model: str) -> int | None:
+    """The layer count of a local or cached model."""
+    facts = model_facts(model)
+    return facts.n_layers if facts else None
 
 
 def snapshot_settle(snapshot: Json, components: Iterable[str], n_layers: int) -> Json:
@@ -199,7 +199,7 @@ def value_display(value: object) -> str:
     return str(value)
 
 
-def _study_values(
+def study_values(
     method: Method, parameters: Mapping[str, Any] | None, settings: Mapping[str, Any] | None
 ) -> tuple[Mapping[Key, Any], Json, list[Problem]]:
     """Read what was given for one study; both halves report their faults together."""

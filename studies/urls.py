@@ -8,8 +8,10 @@ from studies import views
 urlpatterns = [
     path("", views.study_list, name="study-list"),
     path("studies/new", views.study_new, name="study-new"),
+    path("studies/reproduce", views.study_reproduce, name="study-reproduce"),
     path("studies/<uuid:study_id>/", views.study_detail, name="study-detail"),
     path("studies/<uuid:study_id>/trials/<int:number>/", views.trial_detail, name="trial-detail"),
+    path("compare", views.study_compare, name="compare"),
     path("queue/", views.work_queue, name="queue"),
     path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),

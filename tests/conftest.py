@@ -1,15 +1,28 @@
 """Rows and callers that many tests need; rows are written by hand, without the worker."""
 
+import hashlib
 import itertools
 import json
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from studies.models import FrozenPrompts, Job, Profile, PromptSet, ResponseSet, Study, Trial
+from studies.exporting import export_folder
+from studies.models import (
+    Export,
+    FrozenPrompts,
+    Job,
+    Profile,
+    PromptSet,
+    ResponseSet,
+    Study,
+    Trial,
+)
+from studies.permissions import RUN_STUDIES
 from studies.tokens import token_create
 
 SETTINGS = {
@@ -65,12 +78,15 @@ def _quick_passwords(settings):
 
 @pytest.fixture
 def make_user(db, django_user_model):
-    """Return a factory: `make_user("owner", is_staff=True)`."""
+    """Return a factory: `make_user("owner", is_staff=True)`; it may run studies unless `may=()`."""
     numbers = itertools.count(1)
 
-    def make(username=None, **fields):
+    def make(username=None, *, may=(RUN_STUDIES,), **fields):
         username = username or f"user{next(numbers)}"
-        return django_user_model.objects.create_user(username=username, **fields)
+        user = django_user_model.objects.create_user(username=username, **fields)
+        names = [permission.removeprefix("studies.") for permission in may]
+        user.user_permissions.set(Permission.objects.filter(codename__in=names))
+        return user
 
     return make
 
@@ -131,6 +147,39 @@ def make_job(db):
         return Job.objects.create(study=study, **{"kind": Job.Kind.STUDY_RUN, **fields})
 
     return make
+
+
+@pytest.fixture
+def make_export(db, make_job, settings, tmp_path):
+    """Return a factory: `make_export(trial)`, ready with its files; or `ready=False`."""
+    settings.EXPORT_DIR = tmp_path / "exports"
+
+    def make(trial, *, ready=True, files=None, **fields):
+        job_fields = {"kind": Job.Kind.EXPORT, "payload": {"trial": trial.number}}
+        job = make_job(trial.study, status="done" if ready else "queued", **job_fields)
+        given = {"strategy": "merge", "options": {"strategy": "merge"}} | fields
+        export = Export.objects.create(study=trial.study, trial=trial, job=job, **given)
+        if ready:
+            write_export(export, files or {"config.json": b"{}"})
+        return export
+
+    return make
+
+
+def write_export(export, files):
+    """Lay an export's files where it keeps them, and describe them."""
+    folder = export_folder(export.pk).final
+    rows = []
+    for path, data in files.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        digest = hashlib.sha256(data).hexdigest()
+        rows.append({"path": path, "size": len(data), "sha256": digest})
+    verification = {"tensors": 3, "scores": [], "equal": True}
+    export.manifest = {"files": rows, "verification": verification, "size": 2}
+    export.ready_at = timezone.now()
+    export.save()
 
 
 def make_responses(study, trial=None):

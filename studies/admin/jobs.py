@@ -4,7 +4,7 @@ from django.contrib import admin
 from unfold.decorators import display
 
 from studies.admin.readonly import RecordAdmin
-from studies.models import Job, Worker
+from studies.models import Export, Job, Worker
 
 JOB_COLOURS = {"running": "info", "done": "success", "failed": "danger", "canceled": "warning"}
 
@@ -38,3 +38,13 @@ class WorkerAdmin(RecordAdmin):
     list_filter = ("state",)
     search_fields = ("id", "device")
     ordering = ("-seen_at",)
+
+
+@admin.register(Export)
+class ExportAdmin(RecordAdmin):
+    list_display = ("study", "trial", "strategy", "size", "created_at", "ready_at")
+    list_filter = ("strategy",)
+    list_select_related = ("study", "trial")
+    search_fields = ("study__name",)
+    list_per_page = 50
+    show_full_result_count = False

@@ -9,13 +9,13 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from studies.admin.spec_form import SPEC_COLUMNS, SpecForm
-from studies.admin.spec_rows import tie_message, tie_with
+from studies.admin.spec_form import SPEC_COLUMNS, SpecForm, sentence
 from studies.admin.widgets import CSS, modules
 from studies.engine.methods import METHODS
 from studies.models import ModelOverride
 from studies.models.parameters import METHOD_DEFAULT
 from studies.parameters import value_display
+from studies.preset_rules import override_problems
 
 RANGE = "kind == 'float' || kind == 'integer'"
 
@@ -41,14 +41,10 @@ class GlobalOverrideForm(SpecForm):
         return cleaned
 
     def _compare(self, cleaned: dict[str, Any]) -> None:
-        others = ModelOverride.objects.filter(profile__isnull=True, method=self.row_method.name)
-        rows = list(
-            others.exclude(pk=self.instance.pk).values_list("pattern", "parameter", "component")
-        )
-        if tuple(cleaned[name] for name in ("pattern", "parameter", "component")) in rows:
-            self.add_error("pattern", "There is already an override of that for this pattern.")
-        elif rival := tie_with(cleaned, rows):
-            self.add_error("pattern", tie_message(rival))
+        columns = {name: cleaned[name] for name in ("pattern", "parameter", "component")}
+        row = ModelOverride(pk=self.instance.pk, method=self.row_method.name, **columns)
+        for problem in override_problems(row):
+            self.add_error(problem.place, sentence(problem.message))
 
 
 @admin.register(ModelOverride)

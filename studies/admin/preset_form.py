@@ -17,6 +17,7 @@ from studies.engine.settings import StudySettings, parse_settings, resolve_setti
 from studies.models import Profile
 from studies.models.parameters import METHOD_DEFAULT
 from studies.parameters import profile_resolve
+from studies.preset_rules import family_problems
 
 PREFIX: Final = "setting_"
 ROWS: Final = "scorers"  # edited as rows of their own
@@ -46,7 +47,8 @@ class PresetForm(forms.ModelForm[Profile]):
         choices=[(name, method.label) for name, method in METHODS.items()],
         initial=METHOD_DEFAULT,
         widget=UnfoldAdminSelectWidget,
-        help_text="What is done to the model. It decides which parameters there are.",
+        help_text="What is done to the model. It decides which parameters there are; "
+        "those of another method are offered once it is saved.",
     )
 
     class Meta:
@@ -70,7 +72,7 @@ class PresetForm(forms.ModelForm[Profile]):
         except InvalidInputError as error:
             for problem in error.problems:
                 self._add_problem(problem)
-        self._refuse_circle(cleaned.get("parent"))
+        self._judge_family(cleaned)
         return cleaned
 
     def _add_problem(self, problem: Problem) -> None:
@@ -79,12 +81,10 @@ class PresetForm(forms.ModelForm[Profile]):
         text = f"{rest}: {problem.message}" if rest else sentence(problem.message)
         self.add_error(field if field in self.fields else None, text)
 
-    def _refuse_circle(self, parent: Profile | None) -> None:
-        line = parent
-        while line is not None and line != self.instance:
-            line = line.parent
-        if line is not None and self.instance.pk:
-            self.add_error("parent", "That preset is itself based on this one.")
+    def _judge_family(self, cleaned: dict[str, Any]) -> None:
+        if {"parent", "method"} <= cleaned.keys():
+            for problem in family_problems(self.instance, cleaned["parent"], cleaned["method"]):
+                self.add_error(problem.place, sentence(problem.message))
 
 
 def setting_place(place: str) -> tuple[str, str]:

@@ -1,23 +1,26 @@
-"""Presets with everything they set, and the table of what that resolves to."""
+"""Presets with everything they set; the modules beside this one have their further pages."""
 
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.db.models import Count, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern, path
-from unfold.admin import ModelAdmin, StackedInline, TabularInline
+from unfold.admin import StackedInline, TabularInline
 from unfold.decorators import display
 
+from studies.admin.pages import logged_in
+from studies.admin.preset_compare import ComparePages
+from studies.admin.preset_copies import CopyPages
+from studies.admin.preset_files import FilePages
 from studies.admin.preset_form import preset_form_class, setting_groups
-from studies.admin.resolved import resolved_context
+from studies.admin.preset_preview import PreviewPages
+from studies.admin.preset_uses import UsePages
+from studies.admin.preset_versions import VersionPages
 from studies.admin.scorer_form import ScorerFormSet, scorer_form_class
 from studies.admin.spec_form import SPEC_COLUMNS, SpecForm
 from studies.admin.spec_rows import OverrideFormSet, SpecFormSet
 from studies.admin.widgets import CSS, modules
+from studies.history import recorded
 from studies.models import ModelOverride, ParameterSpec, Profile, ScorerSpec
 from studies.models.parameters import METHOD_DEFAULT
 
@@ -55,27 +58,24 @@ class ScorerInline(StackedInline):
 
 
 @admin.register(Profile)
-class ProfileAdmin(ModelAdmin):
+class ProfileAdmin(PreviewPages, UsePages, VersionPages, ComparePages, CopyPages, FilePages):
     inlines = (ParameterInline, OverrideInline, ScorerInline)
     prepopulated_fields = {"slug": ("name",)}
-    list_display = ("name", "slug", "parent", "method", "model", "n_specs", "active")
+    list_display = (
+        *("name", "slug", "parent", "method", "model", "n_specs", "n_studies", "active"),
+    )
     list_filter = ("is_active", "method")
     list_select_related = ("parent",)
     search_fields = ("name", "slug", "description", "model")
-    change_form_outer_after_template = "admin/studies/profile/resolved.html"
+    actions = ("compare_selected", "duplicate_selected", "activate", "deactivate")
+    actions_list = ("compare", "import_toml")
+    actions_detail = ("compare_this", "duplicate", "download_toml")
+    change_form_outer_after_template = "admin/studies/profile/after_form.html"
     warn_unsaved_form = True
 
     class Media:
         css = {"all": CSS}
         js = modules("spec-rows", "resolve")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Profile]:
-        queryset: QuerySet[Profile] = super().get_queryset(request)
-        return queryset.annotate(spec_count=Count("specs"))
-
-    @display(description="Parameters set", ordering="spec_count")
-    def n_specs(self, profile: Profile) -> int:
-        return int(getattr(profile, "spec_count", 0))
 
     @display(description="Offered", boolean=True, ordering="is_active")
     def active(self, profile: Profile) -> bool:
@@ -103,39 +103,22 @@ class ProfileAdmin(ModelAdmin):
         form: type[ModelForm[Profile]] = super().get_form(request, obj, change, **kwargs)
         return form
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.resolve_view)
-        name = "studies_profile_resolve"
-        return [path("<int:profile_id>/resolve/", view, name=name), *super().get_urls()]
-
-    def resolve_view(self, request: HttpRequest, profile_id: int) -> HttpResponse:
-        """The table alone, for the script of the change page."""
-        profile = get_object_or_404(self.get_queryset(request), pk=profile_id)
-        if not self.has_view_permission(request, profile):
-            raise PermissionDenied
-        context = resolved_context(profile, request.GET.get("model", ""))
-        return render(request, "admin/studies/profile/resolved_tables.html", context)
-
-    def change_view(
+    def changeform_view(
         self,
         request: HttpRequest,
-        object_id: str,
+        object_id: str | None = None,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        profile = self.get_object(request, object_id)
-        shown = {}
-        if profile and self.has_view_permission(request, profile):
-            shown = resolved_context(profile, request.GET.get("model", profile.model))
-        response: HttpResponse = super().change_view(
-            request, object_id, form_url, {**(extra_context or {}), **shown}
-        )
-        return response
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:  # noqa: ANN401 - Django's signature
-        """Name what uses a preset rather than the permission to delete that, too."""
-        deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
-        return deleted, counts, set() if protected else missing, protected
+        """Show the form; what saving it changes becomes a version."""
+        show = super().changeform_view
+        if request.method != "POST":
+            shown: HttpResponse = show(request, object_id, form_url, extra_context)
+            return shown
+        comment = "Changed in the admin" if object_id else "Created in the admin"
+        with recorded(logged_in(request), comment):
+            saved: HttpResponse = show(request, object_id, form_url, extra_context)
+        return saved
 
     def _may_edit(self, request: HttpRequest, obj: Profile | None) -> bool:
         if obj is None:
@@ -143,4 +126,5 @@ class ProfileAdmin(ModelAdmin):
         return bool(self.has_change_permission(request, obj))
 
     def _method(self, request: HttpRequest, obj: Profile | None) -> str:
-        return request.POST.get("method") or (obj.method if obj else METHOD_DEFAULT)
+        typed = request.POST.get("method") or (request.GET.get("method") if obj is None else None)
+        return typed or (obj.method if obj else METHOD_DEFAULT)

@@ -4,18 +4,17 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 
+from studies.admin.prompt_uses import PromptUsePages
 from studies.admin.spec_form import sentence
 from studies.admin.widgets import CSS
 from studies.commands import prompt_set_check
 from studies.engine.errors import EngineError
 from studies.frozen import prompt_set_lines
-from studies.models import Profile, PromptSet
+from studies.models import PromptSet
 
 PREVIEWED: Final = 10  # prompts
 FIELDS_OF: Final = {
@@ -67,7 +66,7 @@ class PromptSetForm(forms.ModelForm[PromptSet]):
 
 
 @admin.register(PromptSet)
-class PromptSetAdmin(ModelAdmin):
+class PromptSetAdmin(PromptUsePages):
     form = PromptSetForm
     prepopulated_fields = {"slug": ("name",)}
     list_display = ("name", "slug", "source", "origin", "owner", "created_at")
@@ -122,16 +121,3 @@ class PromptSetAdmin(ModelAdmin):
         if not change:
             obj.owner_id = request.user.pk
         super().save_model(request, obj, form, change)
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:  # noqa: ANN401 - Django's signature
-        """Name the presets whose settings use a set: the database does not know of those."""
-        deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
-        slugs = [row.slug for row in objs]
-        users = [f"Preset: {preset}" for preset in presets_using(slugs)]
-        return deleted, counts, missing, [*protected, *users]
-
-
-def presets_using(slugs: list[str]) -> QuerySet[Profile]:
-    """The presets whose own settings name one of these prompt sets."""
-    good = Profile.objects.filter(settings__good_prompts__in=slugs)
-    return (good | Profile.objects.filter(settings__bad_prompts__in=slugs)).distinct()

@@ -5,9 +5,11 @@ from typing import Any
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from studies.permissions import RUN_STUDIES, may
+
 
 class RecordAdmin(ModelAdmin):
-    """Rows to look at; whoever may change them may run the actions, and nothing else."""
+    """Rows to look at; whoever may run studies may run the actions, and nothing else."""
 
     actions_selection_counter = True
 
@@ -22,4 +24,4 @@ class RecordAdmin(ModelAdmin):
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Say whether the user may run the actions on these records."""
-        return bool(request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}"))
+        return may(request.user, RUN_STUDIES)

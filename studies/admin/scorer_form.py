@@ -37,9 +37,9 @@ class ScorerForm(forms.ModelForm[ScorerSpec]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Django's signature
         super().__init__(*args, **kwargs)
-        hints = {n: s.description for n, s in SCORERS.items()}
+        hints = {n: {"data-hint": s.description} for n, s in SCORERS.items()}
         choices = list(self.fields["scorer"].choices)  # type: ignore[attr-defined]
-        self.fields["scorer"].widget = HintSelect(hints=hints)
+        self.fields["scorer"].widget = HintSelect(hints)
         self.fields["scorer"].widget.choices = choices
         for field, (scorer, name) in self.option_fields.items():
             stored = self.instance.options if self.instance.scorer == scorer else {}

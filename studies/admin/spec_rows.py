@@ -1,15 +1,14 @@
 """What is checked across rows: the same parameter twice, patterns that tie."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from unfold.forms import PaginationInlineFormSet
 
-from studies.admin.spec_form import SpecForm
-from studies.engine.patterns import patterns_clash
-
-DUPLICATE = "This is set twice; keep one of the rows."
+from studies.admin.spec_form import SpecForm, sentence
+from studies.engine.override_rows import DUPLICATE, tie_problem
+from studies.engine.parameters import Key
 
 
 class SpecFormSet(PaginationInlineFormSet):
@@ -22,12 +21,12 @@ class SpecFormSet(PaginationInlineFormSet):
 
     def clean(self) -> None:
         """Refuse a row that repeats another, on the later of the two."""
-        seen: set[tuple[str, ...]] = set()
+        seen: set[tuple[str, Key]] = set()
         for form in live_forms(self.forms):
-            key = row_key(form)
-            if key in seen:
-                form.add_error("parameter", DUPLICATE)
-            seen.add(key)
+            claim = row_claim(form)
+            if claim in seen:
+                form.add_error("parameter", sentence(DUPLICATE))
+            seen.add(claim)
 
 
 class OverrideFormSet(SpecFormSet):
@@ -35,33 +34,11 @@ class OverrideFormSet(SpecFormSet):
 
     def clean(self) -> None:
         super().clean()
-        earlier: list[SpecForm] = []
+        earlier: list[tuple[str, Key]] = []
         for form in live_forms(self.forms):
-            rows = [(f.cleaned_data["pattern"], *row_key(f)[1:]) for f in earlier]
-            if rival := tie_with(form.cleaned_data, rows):
-                form.add_error("pattern", tie_message(rival))
-            earlier.append(form)
-
-
-def tie_with(row: dict[str, Any], others: Iterable[Sequence[str]]) -> str:
-    """Find a pattern that sets the same thing as `row` and is as specific; "" if there is none.
-
-    `others` are (pattern, parameter, component); a blank component meets every component.
-    """
-    for pattern, parameter, component in others:
-        same = parameter == row["parameter"] and (
-            component == row["component"] or not (component and row["component"])
-        )
-        if same and patterns_clash(pattern, row["pattern"]):
-            return pattern
-    return ""
-
-
-def tie_message(rival: str) -> str:
-    return (
-        f"Some models match this and “{rival}”, and neither is more specific, "
-        "so it would be open which one decides. Make one of them longer."
-    )
+            if message := tie_problem(*row_claim(form), earlier):
+                form.add_error("pattern", sentence(message))
+            earlier.append(row_claim(form))
 
 
 def live_forms(every: Iterable[forms.BaseForm]) -> list[SpecForm]:
@@ -76,6 +53,7 @@ def live_forms(every: Iterable[forms.BaseForm]) -> list[SpecForm]:
     ]
 
 
-def row_key(form: SpecForm) -> tuple[str, str, str]:
+def row_claim(form: SpecForm) -> tuple[str, Key]:
+    """What a row sets: the pattern, "" where it is for every model, and the parameter."""
     data = form.cleaned_data
-    return data.get("pattern", ""), data["parameter"], data["component"]
+    return data.get("pattern", ""), Key(data["parameter"], data["component"])

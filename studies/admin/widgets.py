@@ -18,16 +18,15 @@ def modules(*names: str) -> list[Script]:
 
 
 class HintSelect(UnfoldAdminSelectWidget):
-    """A select whose options carry a hint that spec-rows.js shows below the chosen one."""
+    """A select whose options carry what the scripts of a row show and fill in."""
 
-    def __init__(self, *, hints: Mapping[str, str]) -> None:
+    def __init__(self, attributes: Mapping[str, Mapping[str, str]]) -> None:
         super().__init__({"class": "row-hint-source"})
-        self.hints = hints
+        self.attributes_of = attributes
 
     def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - Django's signature
         option: dict[str, Any] = super().create_option(name, value, *args, **kwargs)
-        if hint := self.hints.get(str(value)):
-            option["attrs"]["data-hint"] = option["attrs"]["title"] = hint
+        option["attrs"] |= self.attributes_of.get(str(value), {})
         return option
 
 

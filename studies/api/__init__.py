@@ -1,6 +1,19 @@
 """The REST API: `path("api/v1/", api.urls)`."""
 
-from studies.api import events, health, jobs, profiles, prompt_sets, studies, trials
+from studies.api import (
+    events,
+    exports,
+    forks,
+    health,
+    jobs,
+    overrides,
+    profile_changes,
+    profile_files,
+    prompt_sets,
+    reproductions,
+    studies,
+    trials,
+)
 from studies.api.application import Api
 from studies.api.auth import browser_auth, docs_guard, token_auth
 from studies.api.errors import register_handlers
@@ -18,9 +31,15 @@ api = Api(
 )
 register_handlers(api)
 api.add_router("/health", health.router)
-api.add_router("/profiles", profiles.router)
+api.add_router("/profiles", profile_files.router)  # before the address of a preset
+api.add_router("/profiles", profile_changes.router)  # with the reading of profiles
+api.add_router("/overrides", overrides.router)
 api.add_router("/prompt-sets", prompt_sets.router)
 api.add_router("/studies", studies.router)
+api.add_router("/studies", forks.router)
 api.add_router("/studies", trials.router)
 api.add_router("/studies", events.router)
+api.add_router("/studies", exports.trial_router)
+api.add_router("/exports", exports.router)
+api.add_router("/reproductions", reproductions.router)
 api.add_router("/jobs", jobs.router)

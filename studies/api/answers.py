@@ -66,8 +66,26 @@ class ProfileOut(Schema):
 
 
 class ProfileDetailOut(ProfileOut):
+    is_active: bool = Field(description="Whether it is offered for new studies.")
     parameters: Json = Field(description="What this preset sets itself.")
     settings: Json = Field(description="What this preset sets itself.")
+    overrides: Json = Field(description="What it sets for single models, by pattern.")
+
+
+class OverrideOut(Schema):
+    id: int
+    pattern: str
+    method: str
+    parameter: str
+    component: str = Field(description="Empty: every component.")
+    value: Any
+
+
+class ProfileImportOut(Schema):
+    profile: ProfileDetailOut
+    notes: list[ProblemPlace] = Field(
+        description="What of the file was left out or added, by place."
+    )
 
 
 class Decision(Schema):
@@ -100,6 +118,44 @@ class ResolvedOut(Schema):
     settings: list[SettingOut]
 
 
+class LeftOutOut(Schema):
+    reason: str
+    example: str
+    count: int
+    trials: list[int] = Field(description="Numbers of the first of them.")
+
+
+class TakeoverOut(Schema):
+    n_finished: int = Field(description="Finished trials of the original.")
+    n_taken_over: int
+    n_left_out: int
+    changed: list[str] = Field(
+        description="Settings by which the fork measures something else; no trial fits then."
+    )
+    left_out: list[LeftOutOut]
+    sentence: str
+
+
+class ForkOut(TakeoverOut):
+    study: UUID = Field(description="The original.")
+    name: str
+
+
+class ForkPreviewOut(ResolvedOut):
+    fork: TakeoverOut
+
+
+class TrialRef(Schema):
+    study: UUID
+    number: int
+
+
+class WaitingOut(Schema):
+    id: int
+    parameters: Json = Field(description="Those left out are up to the search.")
+    origin: TrialRef | None = Field(description="The trial whose parameters these are.")
+
+
 class ErrorOut(Schema):
     code: str
     message: str
@@ -118,6 +174,7 @@ class StudyRow(Schema):
     n_trials: int = Field(description="How many finished trials are wanted.")
     n_finished: int
     n_failed: int
+    n_taken_over: int = Field(description="Trials of other studies, beside its own.")
     best: list[Json] = Field(description="The best value of each objective.")
     error: ErrorOut | None
     seconds: float = Field(description="Spent in finished trials.")
@@ -135,6 +192,8 @@ class StudyOut(StudyRow):
     n_layers: int | None
     notes: list[str]
     actions: list[str] = Field(description="What can be done with it now.")
+    fork: ForkOut | None = Field(description="What it was made from, if it is a fork.")
+    waiting: list[WaitingOut] = Field(description="What it is to try next.")
     resolved: ResolvedOut
 
 
@@ -151,6 +210,10 @@ class ScoreOut(Schema):
 class TrialOut(Schema):
     number: int
     state: str
+    source: str = Field(description="sampled, enqueued or taken_over")
+    origin: TrialRef | None = Field(
+        description="Where it was measured, or whose parameters it tried."
+    )
     parameters: Json
     kernel: Json = Field(
         description="The weight in each layer, by component; empty where the method has none."
@@ -189,12 +252,53 @@ class JobOut(Schema):
     priority: int
     attempt: int
     worker: str
-    progress: Json
+    progress: Json = Field(description="Phase, how far it is, and the seconds left, if known.")
+    stopping: bool = Field(description="It was asked to end, and its worker has not yet.")
     study: JobStudy
+    trial: int | None = Field(description="The trial that it is about, if it is about one.")
+    result: Json = Field(description="What came of it, as its kind says.")
     error: str
+    error_code: str
+    error_advice: str
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+
+class ExportOut(Schema):
+    id: UUID
+    study: UUID
+    trial: int
+    strategy: str
+    options: Json
+    status: str = Field(description="queued, running, failed, canceled, or ready.")
+    size: int = Field(description="Bytes of all its files.")
+    job: JobOut
+    manifest: Json | None = Field(
+        description="Once it is ready: files with sizes and SHA-256, and what was verified."
+    )
+    created_at: datetime
+    ready_at: datetime | None
+
+
+class DifferenceOut(Schema):
+    what: str
+    then: str
+    now: str
+    severity: str = Field(description="high, medium or low.")
+
+
+class PlanOut(Schema):
+    model: str
+    comparable: bool = Field(description="Whether hashes can be compared afterwards.")
+    resolved: ResolvedOut
+    differences: list[DifferenceOut]
+    notes: list[str] = Field(description="What could not be taken over as it was.")
+
+
+class ReproductionOut(PlanOut):
+    study: StudyOut
+    job: JobOut | None = Field(description="Compares the hashes once the study is done.")
 
 
 class PromptSetRow(Schema):

@@ -15,6 +15,8 @@ from ninja.errors import HttpError
 from studies.engine.errors import EngineError, InvalidInputError, ModelError, Problem
 from studies.engine.problems import MAX_PROBLEMS
 from studies.lifecycle import StatusConflictError
+from studies.permissions import PermissionMissingError
+from studies.preset_rules import PresetInUseError
 
 logger = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
@@ -93,6 +95,11 @@ def _invalid_input(error: InvalidInputError) -> Answer:
 
 
 @answer.register
+def _in_use(error: PresetInUseError) -> Answer:
+    return Answer(409, error.code, f"{error} {error.advice}")
+
+
+@answer.register
 def _body(error: BodyError) -> Answer:
     return Answer(error.status, error.code, str(error), error.problems)
 
@@ -100,6 +107,11 @@ def _body(error: BodyError) -> Answer:
 @answer.register
 def _conflict(error: StatusConflictError) -> Answer:
     return Answer(409, error.code, str(error), [Problem("status", f"is {error.current}")])
+
+
+@answer.register
+def _permission(error: PermissionMissingError) -> Answer:
+    return Answer(403, "permission_missing", str(error))
 
 
 @answer.register(Http404)

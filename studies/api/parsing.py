@@ -11,6 +11,7 @@ from studies.api.errors import BodyError
 from studies.engine.errors import Problem
 from studies.engine.problems import MAX_DEPTH, place_at, shown
 
+TOML = "application/toml"
 MAX_BYTES = 256 * 1024
 LARGE_BYTES = 6 * 1024 * 1024  # prompt sets: 5 MiB of text and its JSON quoting
 LARGE_BODIES = {"prompt-sets"}  # names of the URLs that take them
@@ -32,14 +33,27 @@ class StrictParser(Parser):
         Raises:
             BodyError: it is too large, no JSON, or holds what no field can take.
         """
-        if request.content_type != "application/json":
-            raise _refused("Content-Type", "send application/json", 415, "unsupported_media_type")
         match = request.resolver_match
         limit = LARGE_BYTES if match and match.url_name in LARGE_BODIES else MAX_BYTES
-        if len(request.body) > limit:
-            message = f"is larger than {limit // 1024} KiB"
-            raise _refused("body", message, 413, "body_too_large")
-        return read_json(request.body)
+        return read_json(_body(request, "application/json", limit))
+
+
+def toml_body(request: HttpRequest) -> bytes:
+    """Return a request's body that is to be TOML; whether it is, its reader says.
+
+    Raises:
+        BodyError: it is too large, or said to be something else.
+    """
+    return _body(request, TOML, MAX_BYTES)
+
+
+def _body(request: HttpRequest, content_type: str, limit: int) -> bytes:
+    if request.content_type != content_type:
+        raise _refused("Content-Type", f"send {content_type}", 415, "unsupported_media_type")
+    if len(request.body) > limit:
+        message = f"is larger than {limit // 1024} KiB"
+        raise _refused("body", message, 413, "body_too_large")
+    return request.body
 
 
 def read_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON

@@ -4,12 +4,12 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router
 
 from studies.api.answers import Page, ProfileDetailOut, ProfileOut, ResolvedOut, page_of
-from studies.api.auth import ApiRequest
+from studies.api.auth import LOOKING, ApiRequest, allowed
 from studies.api.schemas import PageQuery, ResolveIn, Slug
-from studies.engine.parameters import Key, nest
+from studies.commands.enqueuing import entries_read
 from studies.models import Profile
-from studies.parameters import profile_resolve, profile_settings
-from studies.selectors import profiles_active
+from studies.parameters import profile_resolve
+from studies.selectors import preset_document, profiles_active
 
 router = Router(tags=["profiles"])
 
@@ -25,13 +25,15 @@ def profile_list(request: ApiRequest, page: Query[PageQuery]) -> dict[str, Any]:
 def profile_read(request: ApiRequest, slug: Slug) -> dict[str, Any]:
     """Read a preset: what it sets itself, not what it takes over."""
     profile = get_object_or_404(profiles_active(), slug=slug)
-    return _summary(profile) | {
-        "parameters": nest({Key(r.parameter, r.component): r.raw for r in profile.specs.all()}),
-        "settings": profile_settings(profile),
-    }
+    return preset_document(profile)
 
 
-@router.post("/{slug}/resolve", response=ResolvedOut, operation_id="profile_resolve")
+@router.post(
+    "/{slug}/resolve",
+    response=ResolvedOut,
+    operation_id="profile_resolve",
+    auth=allowed(LOOKING),
+)
 def resolve(request: ApiRequest, slug: Slug, body: ResolveIn) -> dict[str, Any]:
     """Say what a study with this preset would run with, and which layer decides each value."""
     profile = get_object_or_404(profiles_active(), slug=slug)
@@ -42,6 +44,8 @@ def resolve(request: ApiRequest, slug: Slug, body: ResolveIn) -> dict[str, Any]:
         settings=body.settings,
         n_layers=body.n_layers,
     )
+    entries = [entry.model_dump() for entry in body.enqueue]
+    entries_read(request.auth, resolution.method, resolution.space, entries)
     return resolution.as_json()
 
 

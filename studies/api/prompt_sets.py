@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Status
 
 from studies.api.answers import Page, PromptSetOut, PromptSetRow, page_of
-from studies.api.auth import ApiRequest
+from studies.api.auth import ApiRequest, allowed
 from studies.api.schemas import PageQuery, PromptSetIn, Slug
 from studies.commands import prompt_set_create
 from studies.models import PromptSet
@@ -21,7 +21,12 @@ def prompt_set_list(request: ApiRequest, page: Query[PageQuery]) -> dict[str, An
     return page_of(_prompt_sets().defer("text"), page)
 
 
-@router.post("", response={201: PromptSetOut}, operation_id="prompt_set_create")
+@router.post(
+    "",
+    response={201: PromptSetOut},
+    operation_id="prompt_set_create",
+    auth=allowed("studies.add_promptset"),
+)
 def create(request: ApiRequest, body: PromptSetIn) -> Status[PromptSet]:
     """Store a prompt set; a text or file without a prompt is refused."""
     return Status(201, prompt_set_create(request.auth, body.model_dump()))

@@ -37,6 +37,8 @@ SlugText = Annotated[str, StringConstraints(max_length=60), Searched]
 ModelText = Annotated[str, StringConstraints(max_length=300), Searched]
 StudyId = Path[Id]
 JobId = Path[Id]
+ExportId = Path[Id]
+FilePath = Annotated[str, AfterValidator(_searchable), Path(max_length=300)]
 TrialNumber = Annotated[int, Path(ge=0, le=MAX_INTEGER)]
 Slug = Path[SlugText]
 IdempotencyKey = Annotated[
@@ -76,6 +78,19 @@ class EventQuery(Schema):
     limit: int = Field(500, ge=1, le=500)
 
 
+class EnqueueEntry(Table):
+    """Typed values, or a trial of another study."""
+
+    parameters: dict[str, Any] | None = Field(
+        None, description="One value each; what is left out is up to the search."
+    )
+    study: Id | None = Field(None, description="The study whose trial to try again here.")
+    number: int | None = Field(None, ge=0, le=MAX_INTEGER, description="Of that trial.")
+
+
+Enqueue = Annotated[list[EnqueueEntry], Field(max_length=1000)]
+
+
 class ResolveIn(Table):
     model: str = Field("", max_length=300, description="Hub id or local folder.")
     n_layers: int | None = Field(
@@ -83,6 +98,21 @@ class ResolveIn(Table):
     )
     parameters: dict[str, Any] | None = None
     settings: dict[str, Any] | None = None
+    enqueue: Enqueue = Field([], description="Checked as well: trials to try first.")
+
+
+class TomlQuery(Schema):
+    dialect: Literal["own", "heretic"] = Field(
+        "own",
+        description="own: the file of this preset, to be imported again. heretic: what the "
+        "preset comes to for `model`, as the table [parameters] of the reference tool.",
+    )
+    model: ModelText = Field("", description="Empty: the model that the preset suggests.")
+
+
+class ImportQuery(Schema):
+    replace: bool = Field(default=False, description="Replace the preset of the same slug.")
+    name: SlugText = Field("", description="Serves where the file gives neither slug nor name.")
 
 
 class StudyIn(Table):
@@ -91,11 +121,37 @@ class StudyIn(Table):
     name: str = Field("", max_length=100)
     parameters: dict[str, Any] | None = None
     settings: dict[str, Any] | None = None
+    enqueue: Enqueue = Field([], description="Trials to try first, in this order.")
     start: bool = True
+
+
+class ForkPreviewIn(Table):
+    parameters: dict[str, Any] | None = None
+    settings: dict[str, Any] | None = None
+    enqueue: Enqueue = Field([], description="Trials to try first, in this order.")
+
+
+class ForkIn(ForkPreviewIn):
+    name: str = Field("", max_length=100)
+    start: bool = True
+
+
+class EnqueueIn(Table):
+    enqueue: Enqueue = Field(description="Trials to try next, in this order.")
 
 
 class ExtendIn(Table):
     n_trials: int = Field(ge=1, le=10_000, description="How many trials more.")
+
+
+class ReproductionIn(Table):
+    bundle: dict[str, Any] = Field(description="The content of a reproduce.json.")
+    model: str = Field("", max_length=300, description="The original, where it lies elsewhere.")
+    profile: str = Field("", max_length=60, description="Slug of the preset to file it under.")
+    name: str = Field("", max_length=100)
+    n_layers: int | None = Field(
+        None, ge=2, le=10_000, description="Of the model, where it is not known here."
+    )
 
 
 class PriorityIn(Table):

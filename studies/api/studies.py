@@ -1,5 +1,3 @@
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -10,13 +8,14 @@ from ninja import Query, Router, Status
 from studies import commands
 from studies.api.answers import Page, StudyOut, StudyRow, page_of
 from studies.api.auth import ApiRequest
+from studies.api.fingerprints import fingerprint
 from studies.api.schemas import ExtendIn, IdempotencyKey, StudyId, StudyIn, StudyQuery
 from studies.engine.errors import InvalidInputError, Problem
 from studies.models import Study
 from studies.selectors import (
     profiles_active,
-    queue_places,
     studies_visible_to,
+    study_places,
     study_state,
     study_summary,
 )
@@ -34,7 +33,7 @@ def study_list(request: ApiRequest, query: Query[StudyQuery]) -> Json:
     if query.model:
         studies = studies.filter(model=query.model)
     rows = page_of(studies.defer("snapshot", "facts", "progress", "baseline"), query)
-    places = queue_places()
+    places = study_places()
     return rows | {"items": [_row(study, places) for study in rows["items"]]}
 
 
@@ -54,7 +53,7 @@ def study_create(
         request.auth,
         profile=profile,
         idempotency_key=idempotency_key,
-        fingerprint=_fingerprint(body),
+        fingerprint=fingerprint(body),
         **fields,
     )
     return Status(201, study_state(_study(request, study.pk)))
@@ -102,9 +101,3 @@ def _study(request: ApiRequest, study_id: UUID) -> Study:
 def _row(study: Study, places: Mapping[UUID, int]) -> Json:
     error = {"code": study.error_code, "message": study.error, "advice": study.error_advice}
     return study_summary(study, places) | {"error": error if study.error else None}
-
-
-def _fingerprint(body: StudyIn) -> str:
-    """Hash what a request asks for; the order of its fields makes no difference."""
-    text = json.dumps(body.model_dump(), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()

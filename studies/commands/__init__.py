@@ -1,17 +1,55 @@
 """What a user may do, whoever asks: page, API or admin."""
 
 from studies.commands.creation import study_create
+from studies.commands.enqueuing import study_enqueue
+from studies.commands.exports import export_create, export_delete, export_reproduce
+from studies.commands.forks import study_fork
 from studies.commands.jobs import job_cancel, job_set_priority
+from studies.commands.overrides import override_create, override_delete, override_update
+from studies.commands.preset_files import (
+    ImportResult,
+    profile_heretic_toml,
+    profile_import,
+    profile_toml,
+)
+from studies.commands.preset_versions import profile_restore
+from studies.commands.presets import (
+    profile_copy_names,
+    profile_create,
+    profile_delete,
+    profile_duplicate,
+    profile_update,
+)
 from studies.commands.prompt_sets import prompt_set_check, prompt_set_create
+from studies.commands.reproduction import reproduction_create
 from studies.commands.studies import study_extend, study_resume, study_start, study_stop
 
 __all__ = [
+    "ImportResult",
+    "export_create",
+    "export_delete",
+    "export_reproduce",
     "job_cancel",
     "job_set_priority",
+    "override_create",
+    "override_delete",
+    "override_update",
+    "profile_copy_names",
+    "profile_create",
+    "profile_delete",
+    "profile_duplicate",
+    "profile_heretic_toml",
+    "profile_import",
+    "profile_restore",
+    "profile_toml",
+    "profile_update",
     "prompt_set_check",
     "prompt_set_create",
+    "reproduction_create",
     "study_create",
+    "study_enqueue",
     "study_extend",
+    "study_fork",
     "study_resume",
     "study_start",
     "study_stop",

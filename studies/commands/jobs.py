@@ -2,19 +2,24 @@
 
 from studies.commands.studies import study_stop
 from studies.engine.errors import InvalidInputError, Problem
+from studies.jobs import ACTIVE, job_stop
 from studies.lifecycle import StatusConflictError
 from studies.models import Job
 
 
 def job_cancel(job: Job) -> Job:
-    """Cancel a job by stopping what it does.
+    """Cancel a queued job now, a running one as soon as its worker reads the request.
 
     Raises:
         StatusConflictError: it has ended.
     """
-    if job.status not in (Job.Status.QUEUED, Job.Status.RUNNING):
+    if job.status not in ACTIVE:
         raise StatusConflictError(job.status, Job.Status.CANCELED.value)
-    study_stop(job.study)
+    if job.kind == Job.Kind.STUDY_RUN:
+        study_stop(job.study)
+    elif not job_stop(job.pk):  # it has ended meanwhile
+        job.refresh_from_db()
+        raise StatusConflictError(job.status, Job.Status.CANCELED.value)
     job.refresh_from_db()
     return job
 

@@ -12,14 +12,14 @@ from studies.frozen import prompt_set_lines
 from studies.models import PromptSet
 
 
-def prompt_set_create(user: AbstractBaseUser, fields: Mapping[str, Any]) -> PromptSet:
+def prompt_set_create(user: AbstractBaseUser | None, fields: Mapping[str, Any]) -> PromptSet:
     """Store a prompt set whose prompts can be read, or whose dataset is named well.
 
     Raises:
         InvalidInputError: a field is wrong.
         EngineError: its text or file has no prompts, or lies outside the prompt folders.
     """
-    prompt_set = PromptSet(owner_id=user.pk, **fields)
+    prompt_set = PromptSet(owner_id=user.pk if user else None, **fields)
     try:
         prompt_set.full_clean()
     except ValidationError as error:

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from studies import tasks
+from studies.commands.doorbell import ring_after_commit
 from studies.engine.errors import InvalidInputError, Problem
 from studies.events import Extended, event_record
 from studies.jobs import job_enqueue
@@ -70,9 +70,8 @@ def study_stop(study: Study) -> Study:
         stopped = study_transition(study.pk, to=Status.STOPPED, sources=[Status.QUEUED])
     except StatusConflictError:
         return study_transition(study.pk, to=Status.STOPPING)
-    Job.objects.filter(study=study, status=Job.Status.QUEUED).update(
-        status=Job.Status.CANCELED, finished_at=Now()
-    )
+    runs = Job.objects.filter(study=study, kind=Job.Kind.STUDY_RUN)
+    runs.filter(status=Job.Status.QUEUED).update(status=Job.Status.CANCELED, finished_at=Now())
     return stopped
 
 
@@ -80,15 +79,5 @@ def study_stop(study: Study) -> Study:
 def _queue(study: Study, sources: Collection[Status]) -> Study:
     queued = study_transition(study.pk, to=Status.QUEUED, sources=sources)
     job_enqueue(study.pk, Job.Kind.STUDY_RUN)
-    _ring_after_commit()
+    ring_after_commit()
     return queued
-
-
-def _ring_after_commit() -> None:
-    """Tell the workers, once this transaction has committed, that there is work."""
-
-    def ring() -> None:  # not a partial: Django logs __qualname__ when it fails
-        tasks.look_for_work()
-
-    # robust: without the queue the workers' own look-out finds the job a little later.
-    transaction.on_commit(ring, robust=True)

@@ -14,12 +14,12 @@ from torch.nn import functional
 from studies.engine.batching import BatchLimit, Progress, run_batches
 from studies.engine.components import Site
 from studies.engine.errors import NonFiniteError, PromptSetError
-from studies.engine.method_port import Parameters
+from studies.engine.method_port import Change, Parameters
 from studies.engine.model import LoadedModel
 from studies.engine.parameters import Key
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prompts import TokenBatch
-from studies.engine.steering import Inputs, Weights, best_change, reduced
+from studies.engine.steering import Inputs, Update, Weights, best_update, reduced
 
 Captured = Float[Tensor, "prompt d_in"]
 
@@ -63,7 +63,10 @@ class ArbitraryRankAblation:
 
     def apply(self, parameters: Parameters, *, strength: float = 1.0) -> None:
         """Ablate the running model; `strength` scales the updates (0: the original)."""
-        chosen = dict(self._weights(parameters, strength))
+        chosen = {
+            index: updated(self._sites[index].module.weight, update, strength)
+            for index, update in (self._updates(parameters) if strength else ())
+        }
         for index, switch in enumerate(self._switches):
             if index in chosen:
                 switch.switch_to(chosen[index])
@@ -80,22 +83,34 @@ class ArbitraryRankAblation:
         first, last = self._span(parameters)
         return {"layers": f"{first}–{last}" if first < last else str(first)}
 
+    def changes(self, parameters: Parameters) -> dict[str, Change]:
+        """Return, by state dict name, how each matrix that changes is made from its original."""
+        return {
+            f"{self._sites[index].name}.weight": partial(updated, update=update)
+            for index, update in self._updates(parameters)
+        }
+
+    @property
+    def exact_rank(self) -> int | None:
+        """An update has whatever rank its prompts ask for."""
+        return None
+
     def baked(self, parameters: Parameters) -> Iterator[tuple[str, Tensor]]:
         """Yield (state dict name, new weight) of every matrix that changes, one at a time."""
-        for index, weight in self._weights(parameters, 1.0):
-            yield f"{self._sites[index].name}.weight", weight
+        for index, update in self._updates(parameters):
+            site = self._sites[index]
+            yield f"{site.name}.weight", updated(site.module.weight, update)
 
-    def _weights(self, parameters: Parameters, strength: float) -> Iterator[tuple[int, Tensor]]:
-        """Yield (index of the site, its new weight), computed in float64, in its own dtype."""
+    def _updates(self, parameters: Parameters) -> Iterator[tuple[int, Update]]:
+        """Yield (index of the site, its update) where something changes."""
         first, last = self._span(parameters)
         weights = _aims(parameters)
         for index, site in enumerate(self._sites):
-            if strength == 0 or not first <= site.layer_index <= last:
+            if not first <= site.layer_index <= last:
                 continue
-            weight = site.module.weight
-            change = best_change(weight, self._inputs[index], weights)
-            if change is not None:
-                yield index, (weight.double() + strength * change.full()).to(weight.dtype)
+            update = best_update(site.module.weight, self._inputs[index], weights)
+            if update is not None:
+                yield index, update
 
     def _span(self, parameters: Parameters) -> tuple[int, int]:
         """Return the first and the last layer that change: those nearest to the two fractions."""
@@ -117,6 +132,14 @@ class ArbitraryRankAblation:
         if not parts[0]:
             raise PromptSetError("There is no prompt to take inputs from.")
         return [torch.cat(part) for part in parts]
+
+
+def updated(
+    weight: Float[Tensor, "d_out d_in"], update: Update, strength: float = 1.0
+) -> Float[Tensor, "d_out d_in"]:
+    """Return the weight plus its update, computed in float64, in the dtype of `weight`."""
+    change = update.full().to(weight.device)
+    return (weight.double() + strength * change).to(weight.dtype)
 
 
 class WeightSwitch:

@@ -1,6 +1,7 @@
 """The method "directional": removes the bad − good residual direction from what layers write."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import cast
 
 from torch import Tensor
@@ -17,7 +18,7 @@ from studies.engine.ablation import (
 from studies.engine.components import Site, components_of
 from studies.engine.directions import Blend, blend_at, orthogonalised, residual_directions
 from studies.engine.kernel import layer_weights
-from studies.engine.method_port import Parameters
+from studies.engine.method_port import Change, Parameters
 from studies.engine.model import LoadedModel
 from studies.engine.parameters import Key
 from studies.engine.ports import Reporter, StopSignal
@@ -94,11 +95,23 @@ class DirectionalAblation:
         words = "per layer" if position is None else f"global at {position:.4g}"
         return {"kernel": self._kernel(parameters), "direction": words}
 
+    def changes(self, parameters: Parameters) -> dict[str, Change]:
+        """Return, by state dict name, how each matrix that changes is made from its original."""
+        return {
+            f"{self._sites[index].name}.weight": partial(bake, transform=transform)
+            for index, transform in self._transforms(parameters, 1.0)
+        }
+
+    @property
+    def exact_rank(self) -> int | None:
+        """One direction leaves each matrix, unless its rows are scaled back as well."""
+        return None if self._mode == "full" else 1
+
     def baked(self, parameters: Parameters) -> Iterator[tuple[str, Tensor]]:
         """Yield (state dict name, new weight) of every matrix that changes, one at a time."""
-        for index, transform in self._transforms(parameters, 1.0):
-            site = self._sites[index]
-            yield f"{site.name}.weight", bake(site.module.weight, transform)
+        weights = {f"{site.name}.weight": site.module.weight for site in self._sites}
+        for name, change in self.changes(parameters).items():
+            yield name, change(weights[name])
 
     def _measure(self, directions: Tensor, reporter: Reporter, stop: StopSignal) -> None:
         total = len(self._sites)

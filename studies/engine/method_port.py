@@ -1,6 +1,6 @@
 """What the session asks of an ablation method's implementation."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from torch import Tensor
@@ -12,6 +12,8 @@ from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prompts import TokenBatch
 
 Parameters = Mapping[Key, float | str]
+# The original weight in, the new one out: computed in float64, in the number format of the input.
+Change = Callable[[Tensor], Tensor]
 
 
 class MethodImplementation(Protocol):
@@ -43,6 +45,13 @@ class MethodImplementation(Protocol):
         `kernel`, a weight per layer by component, becomes a chart; whatever else, a name and
         its value, is listed. None of it has to be there.
         """
+
+    def changes(self, parameters: Parameters) -> Mapping[str, Change]:
+        """Return, by state dict name, how each matrix that changes is made from its original."""
+
+    @property
+    def exact_rank(self) -> int | None:
+        """The rank of every change, where it is low; None: any."""
 
     def baked(self, parameters: Parameters) -> Iterator[tuple[str, Tensor]]:
         """Yield (state dict name, new weight) of every matrix that changes, one at a time."""

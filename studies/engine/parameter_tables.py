@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from studies.engine.errors import InvalidInputError, Problem
 from studies.engine.methods.schema import GENERAL, Method, Parameter
-from studies.engine.problems import kind_of, near_miss, place_at, refuse, refuse_depth
+from studies.engine.problems import near_miss, place_at, refuse, refuse_depth, require_table
 from studies.engine.values import Range, Value, parse_value
 
 EVERY: Final = "*"  # writes the general setting inside a table of components
@@ -35,14 +35,13 @@ def parse_parameters(
         InvalidInputError: all faults, each at its exact place.
     """
     refuse_depth(place, raw)
-    if not isinstance(raw, Mapping):
-        raise InvalidInputError([Problem(place, f"must be a table, not {kind_of(raw)}")])
+    table = require_table(place, raw)
     values: dict[Key, Value] = {}
     problems: list[Problem] = []
-    for name, entry in raw.items():
-        at = place_at(place, [str(name)])
+    for name, entry in table.items():
+        at = place_at(place, [name])
         try:
-            parameter = method.known_parameter(str(name), at)
+            parameter = method.known_parameter(name, at)
             values |= _parse_entry(method, parameter, entry, at, components)
         except InvalidInputError as error:
             problems += error.problems
@@ -107,4 +106,13 @@ def nest(flat: Mapping[Key, object]) -> dict[str, object]:
         if table.keys() == {GENERAL}
         else {component or EVERY: value for component, value in table.items()}
         for name, table in tables.items()
+    }
+
+
+def flat(nested: Mapping[str, object]) -> dict[Key, object]:
+    """Read what `nest` has written of single values: tables in it are by component."""
+    return {
+        Key(name, GENERAL if component == EVERY else component): value
+        for name, entry in nested.items()
+        for component, value in (entry.items() if isinstance(entry, Mapping) else [(EVERY, entry)])
     }

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from studies.engine.errors import InvalidInputError, Problem
 from studies.engine.methods.schema import GENERAL, Method, Unit
-from studies.engine.parameter_tables import Key, nest, parse_parameters
+from studies.engine.parameter_tables import Key, flat, nest, parse_parameters
 from studies.engine.patterns import (
     ambiguous,
     match_order,
@@ -23,6 +23,7 @@ __all__ = [
     "ambiguous",
     "check_value",
     "derived_layers",
+    "flat",
     "match_order",
     "nest",
     "parse_parameters",

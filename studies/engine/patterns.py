@@ -4,8 +4,11 @@ import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from studies.engine.texts import name_problem
+
+PATTERN_CHARACTERS: Final = 200
 _SPECIAL = re.compile(r"\[!?\]?[^\]]*\]|\*|\?")  # character class, any text, any character
 
 
@@ -14,6 +17,11 @@ class Specificity(NamedTuple):
 
     exact: bool
     literals: int  # characters that stand for themselves
+
+
+def pattern_problem(pattern: str) -> str | None:
+    """Say why a text cannot be a pattern of models, or None."""
+    return name_problem(pattern, max_characters=PATTERN_CHARACTERS)
 
 
 def pattern_specificity(pattern: str, model: str) -> Specificity | None:

@@ -4,7 +4,7 @@ import datetime
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from studies.engine.errors import InvalidInputError, Problem
 
@@ -79,6 +79,17 @@ def refuse(problems: Sequence[Problem]) -> None:
     """
     if problems:
         raise InvalidInputError(problems[:MAX_PROBLEMS])
+
+
+def require_table(place: str, raw: object) -> Mapping[str, Any]:
+    """Read a table whose keys are texts.
+
+    Raises:
+        InvalidInputError: it is none.
+    """
+    if not isinstance(raw, Mapping):
+        raise InvalidInputError([Problem(place, f"must be a table, not {kind_of(raw)}")])
+    return {str(name): value for name, value in raw.items()}
 
 
 def refuse_depth(place: str, raw: object) -> None:

@@ -8,18 +8,19 @@ import optuna
 from optuna.samplers import TPESampler
 from optuna.storages import RDBStorage
 from optuna.study import Study, StudyDirection
-from optuna.trial import Trial, TrialState
+from optuna.trial import Trial, TrialState, create_trial
 from sqlalchemy import Engine, create_engine, event, make_url, text
 
 from studies.engine.errors import NonFiniteError
 from studies.engine.parameters import Key
-from studies.engine.search_space import Parameters, suggest
+from studies.engine.search_space import Parameters, distributions, suggest, told
 from studies.engine.values import Value
 
 POSTGRES_SCHEMA = "optuna"
 SQLITE_TIMEOUT = 30  # seconds that a writer waits for another
 N_EI_CANDIDATES = 128  # the reference tool's, for the same search
 _SEED_STRIDE = 1_000_003  # a prime: seeds of neighbouring studies never meet
+_QUEUED = "queued"  # attribute of a trial that was enqueued: the row that asked for it
 _DIRECTIONS = {"minimize": StudyDirection.MINIMIZE, "maximize": StudyDirection.MAXIMIZE}
 
 
@@ -59,8 +60,51 @@ def sampler_for(seed: int | None, n_existing: int, n_startup_trials: int) -> TPE
 
 
 def count_trials(study: Study) -> int:
-    """All trials ever asked for or enqueued: what `sampler_for` counts from."""
-    return len(study.get_trials(deepcopy=False))
+    """All trials ever asked for or taken over: what `sampler_for` counts from."""
+    trials = study.get_trials(deepcopy=False)
+    return sum(trial.state is not TrialState.WAITING for trial in trials)
+
+
+def add_complete(
+    study: Study,
+    parameters: Mapping[Key, float | str],
+    values: Sequence[float],
+    resolved: Mapping[Key, Value],
+) -> None:
+    """Add a finished trial that another study has run, in one step, as this one's next number.
+
+    Raises:
+        ValueError: a parameter lies outside the search space.
+    """
+    params = told(parameters, resolved)
+    study.add_trial(
+        create_trial(values=list(values), params=params, distributions=distributions(resolved))
+    )
+
+
+def enqueue(
+    study: Study, key: int, parameters: Mapping[Key, float | str], resolved: Mapping[Key, Value]
+) -> int:
+    """Let the next `ask` take these parameters and return their trial's number.
+
+    `key` names the trial to try: one that waits already is not added again.
+    """
+    waiting = _queued(study, key)
+    if waiting is None:
+        study.enqueue_trial(told(parameters, resolved), user_attrs={_QUEUED: key})
+        waiting = _queued(study, key)
+    assert waiting is not None
+    return waiting
+
+
+def states(study: Study) -> list[TrialState]:
+    """The state of every trial, by its number."""
+    return [trial.state for trial in study.get_trials(deepcopy=False)]
+
+
+def _queued(study: Study, key: int) -> int | None:
+    waiting = study.get_trials(deepcopy=False, states=[TrialState.WAITING])
+    return next((one.number for one in waiting if one.user_attrs.get(_QUEUED) == key), None)
 
 
 def ask(

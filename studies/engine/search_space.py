@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from optuna.distributions import (
+    BaseDistribution,
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
@@ -29,6 +30,28 @@ def suggest(trial: Trial, resolved: Mapping[Key, Value]) -> Parameters:
         chosen = _suggest_one(trial, str(key), resolved[key])
         parameters[key] = _as_written(resolved[key], chosen)
     return {key: parameters[key] for key in resolved}
+
+
+def told(
+    parameters: Mapping[Key, float | str], resolved: Mapping[Key, Value]
+) -> dict[str, float | str]:
+    """The sampled ones of a trial's parameters as Optuna stores them; some may be missing."""
+    return {
+        str(key): _as_sampled(resolved[key], parameters[key])
+        for key in sampled_keys(resolved)
+        if key in parameters
+    }
+
+
+def distributions(resolved: Mapping[Key, Value]) -> dict[str, BaseDistribution]:
+    """What the search draws each sampled parameter from."""
+    return {str(key): _distribution(resolved[key]) for key in sampled_keys(resolved)}
+
+
+def _as_sampled(value: Value, given: float | str) -> float | str:
+    if isinstance(value, Range):
+        return int(given) if value.integer else float(given)
+    return given
 
 
 def unflatten(params: Mapping[str, float | str], resolved: Mapping[Key, Value]) -> Parameters:

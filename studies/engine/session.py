@@ -9,6 +9,7 @@ from studies.engine.answering import Answering, prompts_of, seed_everything
 from studies.engine.batching import OutOfMemory, attempt
 from studies.engine.components import Site, components_of, find_sites, prove_sites
 from studies.engine.errors import InvalidInputError, Problem
+from studies.engine.judging import Judge
 from studies.engine.loading import load_model
 from studies.engine.method_port import MethodImplementation
 from studies.engine.methods.schema import GENERAL, Method
@@ -56,7 +57,7 @@ class Session:
         self.loaded: LoadedModel
         self.method: MethodImplementation
         self._answering: Answering
-        self._ablated: set[tuple[str, int]]  # (component, layer index)
+        self._ablated: dict[tuple[str, int], None]  # (component, layer index), in order
 
     @property
     def objectives(self) -> list[tuple[str, Direction]]:
@@ -113,6 +114,26 @@ class Session:
         seconds = time.perf_counter() - begun
         return TrialResult(scores, _responses(measured), details, seconds)
 
+    def search_in(self, resolved: Mapping[Key, Value]) -> None:
+        """Take this search space, without the components that are not ablated here.
+
+        Raises:
+            InvalidInputError: a component has no value.
+        """
+        components = list(dict.fromkeys(component for component, _ in self._ablated))
+        self.resolved = _fitting(self._method_type, resolved, components)
+
+    def judge(self) -> Judge:
+        """What scores another model as this session scores its trials."""
+        return Judge(
+            scorers=self._scorers,
+            baseline=self._baseline,
+            prompt_sets=self._prompt_sets,
+            max_response_length=self._settings.max_response_length,
+            prefix=self._answering.prefix,
+            batch_size=self._answering.limit.size or 1,
+        )
+
     def _details(self, parameters: Mapping[Key, float | str]) -> dict[str, object]:
         """The method's description; its kernel is 0 where nothing is ablated."""
         details = self.method.describe(parameters)
@@ -140,8 +161,8 @@ class Session:
         prove_sites(self.loaded, sites)
         self._stop.check()
         targeted = _targeted(sites, self._settings, self.loaded.n_layers)
-        self.resolved = _fitting(self._method_type, self.resolved, components_of(targeted))
-        self._ablated = {(site.component, site.layer_index) for site in targeted}
+        self._ablated = {(site.component, site.layer_index): None for site in targeted}
+        self.search_in(self.resolved)
         return targeted
 
     def _answers(self) -> Answering:

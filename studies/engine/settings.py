@@ -5,13 +5,20 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import Field, JsonValue, ValidationError, create_model
+from pydantic import Field, JsonValue, ValidationError, create_model, field_validator
 
-from studies.engine.errors import InvalidInputError, Problem
+from studies.engine.errors import Problem
 from studies.engine.methods.schema import Method
-from studies.engine.problems import kind_of, place_at, refuse, refuse_depth, shown, suggestion
+from studies.engine.problems import (
+    place_at,
+    refuse,
+    refuse_depth,
+    require_table,
+    shown,
+    suggestion,
+)
 from studies.engine.scorer_settings import ScorerConfig
-from studies.engine.study_settings import StudySettings
+from studies.engine.study_settings import StudySettings, unlike_good_prompts
 from studies.engine.tables import Table, problems_of
 
 __all__ = [
@@ -50,12 +57,15 @@ def settings_class(method: Method) -> type[StudySettings]:
 
 @cache
 def _partial_class(method: Method) -> type[Table]:
-    """The same fields, each of which may be missing; rules between fields are left out."""
+    """The same fields, each of which may be missing; rules between fields judge what is given."""
     fields: dict[str, Any] = {
         name: (Annotated[(info.annotation, Field(), *info.metadata)], None)
         for name, info in settings_class(method).model_fields.items()
     }
-    made: type[Table] = create_model("PartialSettings", __base__=Table, **fields)
+    rules: Any = {"unlike": field_validator("bad_prompts")(unlike_good_prompts)}
+    made: type[Table] = create_model(
+        "PartialSettings", __base__=Table, __validators__=rules, **fields
+    )
     return made
 
 
@@ -89,11 +99,10 @@ def complete_settings(
 
 def _checked(kind: type[_T], raw: object, place: str, known: Sequence[str]) -> _T:
     refuse_depth(place, raw)
-    if not isinstance(raw, Mapping):
-        raise InvalidInputError([Problem(place, f"must be a table, not {kind_of(raw)}")])
+    raw = require_table(place, raw)
     problems = _unknown_targets(raw.get("target_components"), known, place)
     try:
-        settings = kind.model_validate(dict(raw))
+        settings = kind.model_validate(raw)
     except ValidationError as error:
         refuse(problems_of(error, place) + problems)
         raise

@@ -55,7 +55,7 @@ class Inputs:
         )
 
 
-class Change(NamedTuple):
+class Update(NamedTuple):
     """Δ = left @ basisᵀ of the inputs, or left itself where they have no basis."""
 
     left: Float[Tensor, "d_out rank"]
@@ -77,9 +77,9 @@ def reduced(good: Float[Tensor, "good d_in"], bad: Float[Tensor, "bad d_in"]) ->
     return Inputs(kept[: len(good)], kept[len(good) :], basis)
 
 
-def best_change(
+def best_update(
     weight: Float[Tensor, "d_out d_in"], inputs: Inputs, weights: Weights
-) -> Change | None:
+) -> Update | None:
     """Minimise J; None where nothing has to change, or the outputs do not vary at all.
 
     All in float64. The variables are whitened by the quadratic part, whose Hessian is the
@@ -97,7 +97,7 @@ def best_change(
     white = torch.linalg.solve_triangular(root, inputs.bad.T, upper=False)
     found = _minimised(way.T / variance.sqrt(), white, share, weights.overcorrect)
     left = torch.linalg.solve_triangular(root, found, upper=False, left=False)
-    return Change(left * variance.sqrt(), inputs.basis)
+    return Update(left * variance.sqrt(), inputs.basis)
 
 
 def _variance(outputs: Float[Tensor, "good d_out"]) -> Tensor:

@@ -55,6 +55,13 @@ def _different(entries: list[str]) -> list[str]:
     return entries
 
 
+def unlike_good_prompts(slug: str, info: ValidationInfo) -> str:
+    """Refuse bad prompts that are the good ones, where both are given."""
+    if slug == info.data.get("good_prompts"):
+        raise fault("must be another prompt set than good_prompts")
+    return slug
+
+
 _Opening = Annotated[Prose, AfterValidator(_some_text)]
 _Skip = Annotated[tuple[_Opening, Prose], Field(strict=False)]  # JSON has lists only
 
@@ -121,9 +128,4 @@ class StudySettings(Table):
         "its place, so that answers come without it.",
     )
 
-    @field_validator("bad_prompts")
-    @classmethod
-    def _unlike_good_prompts(cls, slug: str, info: ValidationInfo) -> str:
-        if slug == info.data.get("good_prompts"):
-            raise fault("must be another prompt set than good_prompts")
-        return slug
+    _unlike = field_validator("bad_prompts")(unlike_good_prompts)

@@ -11,6 +11,10 @@ from studies.engine.tables import fault
 
 NAME_CHARACTERS: Final = 200
 PROSE_CHARACTERS: Final = 20_000
+COMMENT_CHARACTERS: Final = 2000
+PRESET_SLUG: Final = r"^[a-z0-9]+(-[a-z0-9]+)*\Z"
+PRESET_SLUG_WORDS: Final = "small letters, digits and single hyphens, such as no-slop"
+PRESET_SLUG_CHARACTERS: Final = 60
 _SLUG: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _JOINER: Final = "\u200d"  # joins emoji, and is invisible elsewhere
 _LINE_CHARACTERS: Final = "\n\r\t"
@@ -80,3 +84,22 @@ def _checked_slug(text: str) -> str:
 Name = Annotated[str, Field(strict=True), AfterValidator(_checked_name)]
 Prose = Annotated[str, Field(strict=True), AfterValidator(_checked_prose)]
 Slug = Annotated[str, Field(strict=True), AfterValidator(_checked_slug)]
+
+
+def comment_problem(text: str) -> str | None:
+    """Say why a text cannot be a comment of a parameter, or None."""
+    return prose_problem(text, max_characters=COMMENT_CHARACTERS)
+
+
+def tidy_comment(text: str) -> str:
+    """A comment as a file gives it back: no space at the ends of lines, no blank ends."""
+    return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")
+
+
+def _checked_preset_slug(text: str) -> str:
+    if not re.match(PRESET_SLUG, text) or len(text) > PRESET_SLUG_CHARACTERS:
+        raise fault(f"must be {PRESET_SLUG_WORDS}, at most {PRESET_SLUG_CHARACTERS}{got(text)}")
+    return text
+
+
+PresetSlug = Annotated[str, Field(strict=True), AfterValidator(_checked_preset_slug)]

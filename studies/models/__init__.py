@@ -1,3 +1,4 @@
+from studies.models.export import Export
 from studies.models.job import Job, Worker
 from studies.models.parameters import (
     ModelOverride,
@@ -11,16 +12,18 @@ from studies.models.prompts import FrozenPrompts, PromptSet
 from studies.models.starter import Starter
 from studies.models.study import Study, StudyEvent, StudyRequest
 from studies.models.token import ApiToken
-from studies.models.trial import ResponseSet, Trial
+from studies.models.trial import QueuedTrial, ResponseSet, Trial
 
 __all__ = [
     "ApiToken",
+    "Export",
     "FrozenPrompts",
     "Job",
     "ModelOverride",
     "ParameterSpec",
     "Profile",
     "PromptSet",
+    "QueuedTrial",
     "ResponseSet",
     "ScorerSpec",
     "SpecColumns",

@@ -17,6 +17,8 @@ class JobStatus(models.TextChoices):
 
 class JobKind(models.TextChoices):
     STUDY_RUN = "study_run", "Run a study"
+    EXPORT = "export", "Export"
+    REPRODUCE = "reproduce", "Reproduce"
 
 
 class Worker(models.Model):
@@ -47,7 +49,16 @@ class Job(models.Model):
     worker_id = models.CharField(max_length=120, blank=True)
     fence = models.PositiveIntegerField(default=0)  # raised by each claim; late writers carry less
     lease_until = models.DateTimeField(null=True, blank=True)
+    payload = models.JSONField(default=dict)  # what is asked, as its kind reads it
+    after = models.ForeignKey(  # is not begun before this one has ended
+        "self", models.SET_NULL, null=True, blank=True, related_name="followers"
+    )
+    stop_requested = models.BooleanField(default=False)  # its worker reads it between steps
+    progress = models.JSONField(default=dict)  # of a study's run: see the study
+    result = models.JSONField(default=dict)
+    error_code = models.CharField(max_length=40, blank=True)
     error = models.TextField(blank=True)
+    error_advice = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

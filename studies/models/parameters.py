@@ -2,13 +2,23 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 
-METHOD_DEFAULT = "directional"
+from studies.engine.methods import DEFAULT_METHOD
+from studies.engine.texts import PRESET_SLUG, comment_problem
+
+METHOD_DEFAULT = DEFAULT_METHOD
 slug_shape = RegexValidator(
-    r"^[a-z0-9]+(-[a-z0-9]+)*\Z", "Small letters, digits and single hyphens, such as no-slop."
+    PRESET_SLUG, "Small letters, digits and single hyphens, such as no-slop."
 )
+
+
+def comment_shape(text: str) -> None:
+    """Refuse what a comment of a parameter file cannot hold."""
+    if problem := comment_problem(text):
+        raise ValidationError(f"The comment {problem}.")
 
 
 class Profile(models.Model):
@@ -59,11 +69,17 @@ class SpecColumns(models.Model):
     component = models.CharField(max_length=60, blank=True, help_text="Blank: every component.")
     kind = models.CharField(max_length=10, choices=SpecKind, default=SpecKind.FLOAT)
     constant = models.JSONField(null=True, blank=True)
-    low = models.FloatField(null=True, blank=True)
-    high = models.FloatField(null=True, blank=True)
-    step = models.FloatField(null=True, blank=True)
+    # As JSON, since a column of floats would not know 1 from 1.0.
+    low = models.JSONField(null=True, blank=True)
+    high = models.JSONField(null=True, blank=True)
+    step = models.JSONField(null=True, blank=True)
     log = models.BooleanField("log scale", default=False)
     choices = models.JSONField(null=True, blank=True)
+    comment = models.TextField(
+        blank=True,
+        validators=[comment_shape],
+        help_text="A note, kept as a comment in the parameter file.",
+    )
 
     class Meta:
         abstract = True
@@ -76,7 +92,7 @@ class SpecColumns(models.Model):
         if self.kind == SpecKind.CHOICES:
             return self.choices
         ends = {"low": self.low, "high": self.high, "step": self.step}
-        given = {name: _as_typed(end) for name, end in ends.items() if end is not None}
+        given = {name: end for name, end in ends.items() if end is not None}
         flags = {"log": self.log, "integer": self.kind == SpecKind.INTEGER}
         return given | {name: True for name, is_set in flags.items() if is_set}
 
@@ -96,11 +112,6 @@ class SpecColumns(models.Model):
     @property
     def place(self) -> str:
         return f'{self.parameter}["{self.component}"]' if self.component else self.parameter
-
-
-def _as_typed(number: float) -> float | int:
-    """Whole numbers lose their ".0", as a person writes them."""
-    return int(number) if float(number).is_integer() else number
 
 
 class ParameterSpec(SpecColumns):

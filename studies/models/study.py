@@ -32,6 +32,10 @@ class Study(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)  # of its first trial run
     finished_at = models.DateTimeField(null=True, blank=True)
 
+    forked_from = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="forks"
+    )
+
     # Frozen at creation: method, resolved parameters and settings with who decided, prompts.
     snapshot = models.JSONField()
     n_trials = models.PositiveIntegerField()  # how many finished trials are wanted
@@ -42,6 +46,7 @@ class Study(models.Model):
     # Counters beside the rows, so that a list of studies needs no join.
     n_finished = models.PositiveIntegerField(default=0)
     n_failed = models.PositiveIntegerField(default=0)
+    n_taken_over = models.PositiveIntegerField(default=0)  # from other studies; not in n_finished
     best = models.JSONField(default=list)  # best value of each objective: [{name, value, …}]
     seconds = models.FloatField(default=0)  # spent in finished trials
     event_count = models.PositiveIntegerField(default=0)

@@ -1,5 +1,5 @@
 """Joins the engine to the database: the only package that knows both."""
 
-from studies.runner.study_run import run
+from studies.runner.dispatch import run
 
 __all__ = ["run"]

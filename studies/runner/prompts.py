@@ -31,8 +31,13 @@ def _fetch(study: Study, slug: str) -> None:
     prompt_set = PromptSet(**study.snapshot["prompts"][slug]["dataset"])
     lines = with_affixes(prompt_set, dataset_lines(prompt_set))
     system = next(s for s in study.snapshot["settings"] if s["name"] == "system_prompt")
+    expected = study.snapshot["prompts"][slug].get("expected")
     with transaction.atomic():
         frozen = freeze(prompt_set, lines, system["value"])
+        if expected and frozen.digest != expected:
+            raise PromptSetError(
+                f'The prompts of "{prompt_set.dataset}" are not those of the bundle any more.'
+            )
         study.snapshot["prompts"][slug] |= {"digest": frozen.digest, "count": frozen.count}
         study.save(update_fields=["snapshot"])
 

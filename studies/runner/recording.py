@@ -21,7 +21,9 @@ from studies.events import (
 )
 from studies.jobs import Lease
 from studies.models import ResponseSet, Study, Trial
+from studies.objectives import best_after
 from studies.parameters import snapshot_settle
+from studies.runner.enqueued import mark_enqueued
 from studies.selectors import trial_out
 
 Json = dict[str, Any]
@@ -96,9 +98,10 @@ def trial_record(
         seconds=result.seconds,
         finished_at=timezone.now(),
     )
+    mark_enqueued(trial)
     _front_update(trial, [direction for _, direction in objectives])
     _responses_store(study, trial, result.responses)
-    study.best = _best(study, trial, objectives)
+    study.best = best_after(study.best, trial, objectives)
     study.n_finished = F("n_finished") + 1
     study.seconds = F("seconds") + result.seconds
     study.save(update_fields=["best", "n_finished", "seconds"])
@@ -135,6 +138,7 @@ def failure_record(
         seconds=seconds,
         finished_at=timezone.now(),
     )
+    mark_enqueued(trial)
     Study.objects.filter(pk=lease.study_id).update(n_failed=F("n_failed") + 1)
     lease.progressed()
     event_record(lease.study_id, TrialFailed(trial=trial_out(trial), reason=reason))
@@ -149,18 +153,6 @@ def _front_update(trial: Trial, directions: Sequence[str]) -> None:
     Trial.objects.filter(pk__in=beaten).update(is_pareto=False)
     trial.is_pareto = True
     trial.save(update_fields=["is_pareto"])
-
-
-def _best(study: Study, trial: Trial, objectives: Sequence[tuple[str, str]]) -> list[Json]:
-    """The best value of each objective so far, this trial included."""
-    known = {row["name"]: row for row in study.best}
-    displays = {score["name"]: score["display"] for score in trial.scores}
-    for (name, direction), value in zip(objectives, trial.values, strict=True):
-        old = known.get(name)
-        if old is None or dominates([value], [old["value"]], [direction]):
-            row = {"name": name, "value": value, "display": displays[name], "trial": trial.number}
-            known[name] = row
-    return [known[name] for name, _ in objectives]
 
 
 def _responses_store(study: Study, trial: Trial | None, sets: Iterable[Responses]) -> None:

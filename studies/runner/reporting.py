@@ -15,26 +15,9 @@ from studies.events import Noted, PhaseChanged, announce_after_commit, event_rec
 from studies.jobs import Lease, LeaseLostError
 from studies.models import Study
 from studies.models.study import StudyStatus as Status
+from studies.runner.ports import LABELS, PROGRESS_PAUSE, STOP_PAUSE
 
-PROGRESS_PAUSE = 0.25  # seconds between two writes of the progress
-STOP_PAUSE = 0.2  # seconds between two looks at a stop request
 RECENT = 20  # trials whose median gives the ETA
-
-LABELS = {
-    "loading": "Loading the model",
-    "checking": "Checking what writes to the residual stream",
-    "batch size": "Finding the batch size",
-    "response prefix": "Looking for a common response prefix",
-    "baseline": "Scoring the original model",
-    "residuals": "Measuring residuals",
-    "good_residuals": "Measuring residuals of the good prompts",
-    "bad_residuals": "Measuring residuals of the bad prompts",
-    "matrices": "Preparing the matrices",
-    "generating": "Generating responses",
-    "scoring": "Scoring",
-    "prompts": "Fetching prompts",
-    "sampling": "Choosing parameters",
-}
 
 
 class DatabaseReporter:

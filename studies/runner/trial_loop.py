@@ -3,6 +3,8 @@
 A trial is stored in our tables first and told to Optuna second. Whatever a crash leaves
 between the two is mended at the next start: a stored trial is told, an asked one is
 evaluated again under its own number, so no parameters are repeated and no number is lost.
+Before all others come the trials that a fork has taken over (`history`), and before what the
+search would choose come those that somebody asked for (`enqueued`).
 """
 
 import logging
@@ -23,6 +25,8 @@ from studies.engine.session import Session
 from studies.events import TrialStarted, event_record
 from studies.jobs import Lease, LeaseLostError
 from studies.models import Study, Trial
+from studies.runner.enqueued import hand_over_next
+from studies.runner.history import history_restore
 from studies.runner.recording import failure_record, trial_record
 from studies.runner.reporting import DatabaseReporter, DatabaseStop
 
@@ -69,6 +73,9 @@ class TrialLoop:
             LeaseLostError: another worker has the study now.
             StudyUnusableError: `MOST_FAILURES` trials in a row failed.
         """
+        history_restore(
+            self.study, self.optuna_study, self.session, self.lease, self.reporter, self.stop
+        )
         for number, parameters in self._unfinished():
             self._run_trial(number, parameters)
         while self._is_wanted():
@@ -88,6 +95,7 @@ class TrialLoop:
             search.count_trials(self.optuna_study),
             self.settings["n_startup_trials"],
         )
+        hand_over_next(self.study, self.optuna_study, self.session.resolved)
         trial, parameters = search.ask(self.optuna_study, self.session.resolved, sampler)
         return trial.number, parameters
 

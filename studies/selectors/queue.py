@@ -5,9 +5,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from studies.models import Job, Worker
+from studies.models.study import StudyStatus as Status
 from studies.selectors.access import User, jobs_visible_to
 
 Json = dict[str, Any]
@@ -15,10 +17,22 @@ WORKER_GONE = timedelta(seconds=60)  # without a sign of life a worker is no lon
 
 
 def queue_places() -> dict[UUID, int]:
-    """Number the queued studies from 1, the next one first."""
+    """Number the queued jobs from 1, the next one first."""
+    return {job_id: place for place, (job_id, _, _) in enumerate(_queue(), start=1)}
+
+
+def study_places() -> dict[UUID, int]:
+    """Return the places in the queue of the studies that wait to be run."""
+    return {
+        study_id: place
+        for place, (_, study_id, kind) in enumerate(_queue(), start=1)
+        if kind == Job.Kind.STUDY_RUN
+    }
+
+
+def _queue() -> QuerySet[Job, tuple[UUID, UUID, str]]:
     queued = Job.objects.filter(status=Job.Status.QUEUED).order_by("-priority", "created_at")
-    studies = queued.values_list("study_id", flat=True)
-    return {study_id: place for place, study_id in enumerate(studies, start=1)}
+    return queued.values_list("pk", "study_id", "kind")
 
 
 def queue_rows(user: User, *, limit: int = 50) -> list[Json]:
@@ -35,18 +49,24 @@ def queue_rows(user: User, *, limit: int = 50) -> list[Json]:
 def job_out(job: Job, places: Mapping[UUID, int]) -> Json:
     """One job as the queue page and the API show it; needs `study` joined."""
     queued, running = job.status == Job.Status.QUEUED, job.status == Job.Status.RUNNING
+    progress = job.study.progress if job.kind == Job.Kind.STUDY_RUN else job.progress
     return {
         "id": str(job.pk),
         "kind": job.kind,
         "kind_label": job.get_kind_display(),
         "status": job.status,
-        "place": places.get(job.study_id) if queued else None,
+        "place": places.get(job.pk) if queued else None,
         "priority": job.priority,
         "attempt": job.attempt,
         "worker": job.worker_id,
-        "progress": job.study.progress if running else {},
+        "progress": progress if running else {},
+        "stopping": running and (job.stop_requested or job.study.status == Status.STOPPING),
         "study": {"id": str(job.study_id), "name": job.study.name},
+        "trial": job.payload.get("trial"),
+        "result": job.result,
         "error": job.error,
+        "error_code": job.error_code,
+        "error_advice": job.error_advice,
         "created_at": job.created_at.isoformat(),
         "started_at": job.started_at and job.started_at.isoformat(),
         "finished_at": job.finished_at and job.finished_at.isoformat(),

@@ -8,11 +8,12 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import QuerySet
 
-from studies.engine.scorer_settings import SCORERS
 from studies.models import Study, StudyEvent
 from studies.models.study import StudyStatus as Status
+from studies.objectives import objectives_of
 from studies.selectors.access import User, studies_visible_to
-from studies.selectors.queue import queue_places
+from studies.selectors.queue import study_places
+from studies.selectors.waiting import waiting_trials
 
 Json = dict[str, Any]
 
@@ -47,6 +48,8 @@ def study_state(study: Study) -> Json:
         "n_layers": study.n_layers,
         "notes": _notes(study),
         "actions": ACTIONS[study.status],
+        "fork": snapshot.get("fork"),
+        "waiting": waiting_trials(study),
         "resolved": {"parameters": snapshot["parameters"], "settings": snapshot["settings"]},
         "prompts": snapshot["prompts"],
     }
@@ -55,10 +58,10 @@ def study_state(study: Study) -> Json:
 def study_summary(study: Study, places: Mapping[Any, int] | None = None) -> Json:
     """A study as a list shows it; needs `profile` and `owner` joined.
 
-    A list passes `places` (from `queue_places`) so that no row runs a query of its own.
+    A list passes `places` (from `study_places`) so that no row runs a query of its own.
     """
     if places is None:
-        places = queue_places() if study.status == Status.QUEUED else {}
+        places = study_places() if study.status == Status.QUEUED else {}
     return {
         "id": str(study.pk),
         "name": study.name,
@@ -71,6 +74,7 @@ def study_summary(study: Study, places: Mapping[Any, int] | None = None) -> Json
         "n_trials": study.n_trials,
         "n_finished": study.n_finished,
         "n_failed": study.n_failed,
+        "n_taken_over": study.n_taken_over,
         "best": study.best,
         "seconds": round(study.seconds, 3),
         "created_at": study.created_at.isoformat(),
@@ -85,6 +89,21 @@ def recent_models(user: User, *, limit: int = 20) -> list[str]:
     return list(dict.fromkeys([*_local_models(), *used[:200]]))[:limit]
 
 
+def studies_with_trials(user: User, *, limit: int = 50) -> list[Json]:
+    """Name the newest studies that have trials to choose from."""
+    studies = studies_visible_to(user).exclude(n_finished=0, n_failed=0, n_taken_over=0)
+    newest = studies.order_by("-created_at").values_list("pk", "name")[:limit]
+    return [{"id": str(study_id), "name": name} for study_id, name in newest]
+
+
+def studies_open(user: User, besides: Study, *, limit: int = 50) -> list[Json]:
+    """Name the newest other studies that can be asked to try something."""
+    takes_none = (Status.FAILED, Status.STOPPING)
+    studies = studies_visible_to(user).exclude(pk=besides.pk).exclude(status__in=takes_none)
+    newest = studies.order_by("-created_at").values_list("pk", "name")[:limit]
+    return [{"id": str(study_id), "name": name} for study_id, name in newest]
+
+
 def _local_models() -> list[str]:
     """Name the folders with a model in them, as a user types them: relative to their root."""
     found: list[str] = []
@@ -97,17 +116,13 @@ def _local_models() -> list[str]:
 def _objectives(study: Study) -> list[Json]:
     """The scores that the search optimises, with the original model's values."""
     baseline = {score["name"]: score for score in study.baseline}
-    settings = {s["name"]: s["value"] for s in study.snapshot["settings"]}
     rows = []
-    for scorer in settings.get("scorers") or []:
-        if scorer["optimization"] == "none":
-            continue
-        name = scorer.get("name") or SCORERS[scorer["scorer"]].label
+    for name, direction in objectives_of(study.snapshot):
         score = baseline.get(name, {})
         rows.append(
             {
                 "name": name,
-                "direction": scorer["optimization"],
+                "direction": direction,
                 "baseline": score.get("value"),
                 "baseline_display": score.get("display"),
             }

@@ -12,7 +12,10 @@ Json = dict[str, Any]
 
 def trials_of(study: Study, *, pareto: bool = False) -> QuerySet[Trial]:
     """Return a study's trials in the order of their numbers, or only its front."""
-    trials = Trial.objects.filter(study=study).order_by("number")
+    related = ("origin", "queued__origin")
+    heavy = ("parameters", "details", "scores", "values", "error")
+    trials = Trial.objects.filter(study=study).order_by("number").select_related(*related)
+    trials = trials.defer(*(f"{one}__{name}" for one in related for name in heavy))
     return trials.filter(is_pareto=True) if pareto else trials
 
 
@@ -26,6 +29,8 @@ def trial_out(trial: Trial) -> Json:
     return {
         "number": trial.number,
         "state": trial.state,
+        "source": trial.source,
+        "origin": _origin(trial),
         "parameters": trial.parameters,
         "kernel": trial.details.get("kernel", {}),
         "direction": trial.details.get("direction", ""),
@@ -35,6 +40,15 @@ def trial_out(trial: Trial) -> Json:
         "pareto": trial.is_pareto,
         "error": trial.error,
     }
+
+
+def _origin(trial: Trial) -> Json | None:
+    """Where a trial was measured, or whose parameters it tried."""
+    is_enqueued = trial.source == Trial.Source.ENQUEUED
+    origin = trial.queued.origin if is_enqueued else trial.origin
+    if origin is None:
+        return None
+    return {"study": str(origin.study_id), "number": origin.number}
 
 
 def trial_detail(study: Study, number: int) -> Json:
@@ -53,7 +67,8 @@ def trial_responses(study: Study, number: int) -> list[Json]:
         Trial.DoesNotExist: the study has no trial of that number.
     """
     trial = trials_of(study).get(number=number)
-    return _responses(trial.response_sets.order_by("pk"))
+    measured = trial.origin or trial  # what was taken over has its answers where it was measured
+    return _responses(measured.response_sets.order_by("pk"))
 
 
 def baseline_responses(study: Study) -> list[Json]:

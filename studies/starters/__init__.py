@@ -1,4 +1,4 @@
-"""The presets and prompt sets that a new installation begins with."""
+"""The presets, prompt sets and groups that a new installation begins with."""
 
 from studies.starters.seeding import starters_seed
 

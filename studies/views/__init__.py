@@ -1,8 +1,18 @@
 """The pages: server-rendered from the selectors, made live by the scripts in static/studies."""
 
+from studies.views.compare import study_compare
 from studies.views.creation import study_new
 from studies.views.queue import work_queue
+from studies.views.reproduction import study_reproduce
 from studies.views.studies import study_detail, study_list
 from studies.views.trials import trial_detail
 
-__all__ = ["study_detail", "study_list", "study_new", "trial_detail", "work_queue"]
+__all__ = [
+    "study_compare",
+    "study_detail",
+    "study_list",
+    "study_new",
+    "study_reproduce",
+    "trial_detail",
+    "work_queue",
+]

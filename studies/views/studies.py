@@ -11,9 +11,9 @@ from django.views.decorators.http import require_safe
 
 from studies.models import Study
 from studies.selectors import (
-    queue_places,
     recent_models,
     studies_visible_to,
+    study_places,
     study_state,
     study_summary,
     trial_rows,
@@ -30,7 +30,7 @@ def study_list(request: HttpRequest) -> HttpResponse:
     visible = studies_visible_to(request.user)
     status, model = _filters(request)
     page = Paginator(_filtered(visible, status, model), PER_PAGE).get_page(request.GET.get("page"))
-    places = queue_places()
+    places = study_places()
     context = {
         "page": page,
         "rows": [{"study": study, **study_summary(study, places)} for study in page],

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from studies import selectors
 from studies.models import Trial
 from studies.parameters import value_display
+from studies.permissions import RUN_STUDIES, may
 
 
 @require_safe
@@ -25,10 +26,23 @@ def trial_detail(request: HttpRequest, study_id: UUID, number: int) -> HttpRespo
     context = {
         "study": study,
         "trial": trial,
+        "source_label": Trial.Source(trial["source"]).label.lower(),
+        "others": selectors.studies_open(request.user, study),
         "scores": [(score, originals.get(score["name"])) for score in trial["scores"]],
         "parameters": list(_flat(trial["parameters"])),
         "details": [(name, value_display(one)) for name, one in trial["details"].items()],
-        "page_data": {"study": str(study.pk), "number": number, "kernel": trial["kernel"]},
+        "page_data": {
+            "study": str(study.pk),
+            "number": number,
+            "kernel": trial["kernel"],
+            "may_run": may(request.user, RUN_STUDIES),
+            "complete": trial["state"] == Trial.State.COMPLETE,
+            "strategies": selectors.export_strategies(),
+            "exports": [
+                selectors.export_out(export)
+                for export in selectors.exports_of(request.user, study, number)
+            ],
+        },
     }
     return render(request, "studies/trial.html", context)
 

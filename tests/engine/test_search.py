@@ -10,11 +10,14 @@ from optuna.trial import TrialState
 from studies.engine.errors import NonFiniteError
 from studies.engine.parameters import Key
 from studies.engine.search import (
+    add_complete,
     ask,
     count_start,
     count_trials,
+    enqueue,
     make_study,
     sampler_for,
+    states,
     tell_complete,
     tell_failed,
 )
@@ -171,3 +174,58 @@ def test_sqlite_writes_ahead_so_that_readers_do_not_block_the_worker(url, tmp_pa
     with sqlite3.connect(tmp_path / "search.sqlite3") as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
+
+
+TAKEN = {
+    WEIGHT: 1.25,
+    OTHER: 0.25,
+    Key("scope"): "global",
+    Key("rate"): 0.5,
+    Key("layer"): 4.0,
+    Key("one"): "only",
+    Key("point"): 0.7,
+}
+
+
+def test_a_trial_of_another_study_is_history_in_the_same_space(url):
+    study = make_study(url, "s", OBJECTIVES)
+
+    add_complete(study, TAKEN, [0.5, 0.25], SPACE)
+
+    own, _ = ask(study, SPACE, sampler_for(3, count_trials(study), 1))
+    taken = study.trials[0]
+    assert (taken.state, taken.values) == (TrialState.COMPLETE, [0.5, 0.25])
+    assert taken.distributions == study.trials[own.number].distributions
+    assert unflatten(taken.params, SPACE) == TAKEN
+    assert own.number == 1
+
+
+@pytest.mark.parametrize("outside", [{WEIGHT: 1.6}, {Key("scope"): "none"}, {Key("layer"): 3}])
+def test_a_trial_outside_the_space_is_no_history(url, outside):
+    with pytest.raises(ValueError, match=r"contain|not in"):
+        add_complete(make_study(url, "s", OBJECTIVES), TAKEN | outside, [0.5, 0.25], SPACE)
+
+
+def test_an_enqueued_trial_is_the_next_and_the_search_fills_the_rest(url):
+    study = make_study(url, "s", OBJECTIVES)
+    run(study, 2)
+
+    number = enqueue(study, 7, {WEIGHT: 1.25}, SPACE)
+
+    assert enqueue(study, 7, {WEIGHT: 1.25}, SPACE) == number
+    assert states(study) == [TrialState.COMPLETE] * 2 + [TrialState.WAITING]
+    trial, parameters = ask(study, SPACE, sampler_for(3, 2, 4))
+    assert (trial.number, parameters[WEIGHT]) == (number, 1.25)
+    assert parameters.keys() == SPACE.keys()
+
+
+def test_what_waits_does_not_count_so_that_no_draw_comes_twice(url):
+    study = make_study(url, "s", OBJECTIVES)
+    run(study, 2)
+    enqueue(study, 1, {WEIGHT: 1.25}, SPACE)
+    assert count_trials(study) == 2
+
+    _, first = ask(study, SPACE, sampler_for(3, count_trials(study), 4))
+    _, second = ask(study, SPACE, sampler_for(3, count_trials(study), 4))
+
+    assert first[Key("rate")] != second[Key("rate")]

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studies.engine.steering import RIDGE, Inputs, Weights, best_change, reduced
+from studies.engine.steering import RIDGE, Inputs, Weights, best_update, reduced
 
 torch.set_num_threads(1)  # tiny tensors
 CPU = torch.device("cpu")
@@ -69,7 +69,7 @@ WEIGHTS = [
 def test_the_change_is_where_the_objective_is_flat(weights, seed):
     weight, good, bad = problem(seed)
 
-    found = best_change(weight, reduced(good, bad), weights).full()
+    found = best_update(weight, reduced(good, bad), weights).full()
 
     given = (weight, good, bad, weights)
     start = gradient_at(torch.full_like(found, 1e-9), *given).norm()
@@ -90,7 +90,7 @@ def test_no_weights_make_it_worse_than_no_change_or_not_finite(seed, keep, steer
     weight, good, bad = problem(seed)
     weights = Weights(keep, steer, push, count)
 
-    change = best_change(weight, reduced(good, bad), weights)
+    change = best_update(weight, reduced(good, bad), weights)
 
     found = torch.zeros_like(weight) if change is None else change.full()
     given = (weight, good, bad, weights)
@@ -106,10 +106,10 @@ def test_fewer_prompts_than_inputs_give_the_same_change_in_fewer_coordinates():
     weights = Weights(0.7, 0.5, 1.5, 2)
     inputs = reduced(good, bad)
 
-    change = best_change(weight, inputs, weights)
+    change = best_update(weight, inputs, weights)
 
     assert change.left.shape == (D_OUT, 9)
-    whole = best_change(weight, Inputs(good, bad, None), weights).full()
+    whole = best_update(weight, Inputs(good, bad, None), weights).full()
     torch.testing.assert_close(change.full(), whole, rtol=1e-4, atol=1e-5)
     assert torch.linalg.matrix_rank(change.full()) <= 6
 
@@ -125,10 +125,10 @@ def test_inputs_are_given_back_by_their_coordinates():
 @pytest.mark.parametrize("weights", WEIGHTS[:3], ids=str)
 def test_weights_mean_the_same_whatever_the_scale_of_a_matrix_and_its_inputs(weights):
     weight, good, bad = problem()
-    once = best_change(weight, reduced(good, bad), weights).full()
+    once = best_update(weight, reduced(good, bad), weights).full()
 
-    larger = best_change(100 * weight, reduced(good, bad), weights).full()
-    louder = best_change(weight, reduced(64 * good, 64 * bad), weights).full()
+    larger = best_update(100 * weight, reduced(good, bad), weights).full()
+    louder = best_update(weight, reduced(64 * good, 64 * bad), weights).full()
 
     torch.testing.assert_close(larger, 100 * once, rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(louder, once, rtol=1e-3, atol=1e-5)
@@ -138,7 +138,7 @@ def test_steering_reaches_the_neighbours_and_preserving_keeps_the_good():
     weight, good, bad = problem()
 
     def outputs(weights):
-        change = best_change(weight, reduced(good, bad), weights).full()
+        change = best_update(weight, reduced(good, bad), weights).full()
         targets = targets_of(weight, good, bad, weights.neighbor_count)
         steered = (bad.double() @ (weight + change).T - targets).norm()
         kept = (good.double() @ change.T).norm()
@@ -156,7 +156,7 @@ def test_overcorrection_goes_beyond_but_not_without_end():
     way = (targets_of(weight, good, bad, 1) - bad.double() @ weight.T).norm()
 
     def reach(push):
-        change = best_change(weight, reduced(good, bad), Weights(0.001, 1000.0, push, 1)).full()
+        change = best_update(weight, reduced(good, bad), Weights(0.001, 1000.0, push, 1)).full()
         return float((bad.double() @ change.T).norm() / way)
 
     reaches = [reach(push) for push in (0, 0.5, 1, 5, 100)]
@@ -173,14 +173,14 @@ def test_overcorrection_goes_beyond_but_not_without_end():
 )
 def test_where_nothing_has_to_change_there_is_no_change(weights, same):
     weight, good, bad = problem()
-    assert best_change(weight, reduced(good, good[:4] if same else bad), weights) is None
+    assert best_update(weight, reduced(good, good[:4] if same else bad), weights) is None
 
 
 def test_a_matrix_without_output_has_no_change():
     _, good, bad = problem()
-    assert best_change(torch.zeros(D_OUT, D_IN), reduced(good, bad), WEIGHTS[0]) is None
+    assert best_update(torch.zeros(D_OUT, D_IN), reduced(good, bad), WEIGHTS[0]) is None
 
 
 def test_a_single_good_prompt_is_enough():
     weight, good, bad = problem(n_good=1, n_bad=1)
-    assert best_change(weight, reduced(good, bad), Weights(1.0, 1.0, 1.0, 9)).full().any()
+    assert best_update(weight, reduced(good, bad), Weights(1.0, 1.0, 1.0, 9)).full().any()

@@ -10,6 +10,7 @@ from studies.jobs import (
     LeaseLostError,
     job_claim,
     job_enqueue,
+    job_stop,
     jobs_reap,
     worker_jobs_release,
 )
@@ -148,3 +149,97 @@ def test_a_job_that_was_given_back_waits_for_the_next_worker(claimed):
     study.refresh_from_db()
     assert study.status == Status.QUEUED
     assert job_claim("worker-b").study_id == study.pk
+
+
+# Jobs that are no study's run follow the same rules, and leave the study's status alone.
+
+
+@pytest.fixture
+def side_job(make_study):
+    """Return a completed study with a job of another kind, claimed."""
+    study = make_study(status=Status.COMPLETED)
+    job_enqueue(study.pk, "chore", payload={"trial": 3})
+    return study, job_claim("worker-a")
+
+
+def test_a_lost_job_of_another_kind_is_queued_again_and_its_study_stays(side_job):
+    study, _ = side_job
+    expire()
+
+    jobs_reap()
+
+    study.refresh_from_db()
+    assert (study.status, Job.objects.get().status) == (Status.COMPLETED, Job.Status.QUEUED)
+
+
+def test_a_job_that_loses_every_worker_fails_with_reason_code_and_advice(side_job):
+    study, _ = side_job
+    for _ in range(MAX_ATTEMPTS - 1):
+        expire()
+        job_claim("worker-b")
+    expire()
+
+    jobs_reap()
+
+    job = Job.objects.get()
+    assert (job.status, job.error_code) == (Job.Status.FAILED, "worker_lost")
+    assert "times in a row" in job.error
+    assert job.error_advice
+    study.refresh_from_db()
+    assert study.status == Status.COMPLETED
+
+
+def test_a_queued_job_is_canceled_at_once_and_a_running_one_is_asked(side_job, make_study):
+    _, lease = side_job
+    waiting = job_enqueue(make_study().pk, "chore")
+
+    assert job_stop(waiting.pk)
+    assert job_stop(lease.job_id)
+
+    waiting.refresh_from_db()
+    assert waiting.status == Job.Status.CANCELED
+    assert lease.is_asked_to_stop()
+    assert Job.objects.get(pk=lease.job_id).status == Job.Status.RUNNING
+
+
+def test_an_ended_job_is_not_asked_to_stop(side_job):
+    _, lease = side_job
+    lease.finish(Job.Status.DONE, result={"found": 1})
+
+    assert not job_stop(lease.job_id)
+    assert Job.objects.get().result == {"found": 1}
+
+
+def test_a_job_that_was_to_stop_is_canceled_when_its_worker_is_lost(side_job):
+    _, lease = side_job
+    job_stop(lease.job_id)
+    expire()
+
+    jobs_reap()
+
+    assert Job.objects.get().status == Job.Status.CANCELED
+
+
+def test_a_job_is_not_begun_before_the_one_that_it_waits_for_has_ended(queued):
+    study, first = queued()
+    second = job_enqueue(study.pk, "chore", priority=5, after=first)
+
+    lease = job_claim("worker-a")
+    assert lease.job_id == first.pk
+    assert job_claim("worker-b") is None
+
+    lease.finish(Job.Status.DONE)
+    assert job_claim("worker-b").job_id == second.pk
+
+
+def test_only_the_holder_of_the_lease_reports_progress(side_job):
+    _, lease = side_job
+    lease.report({"phase": "writing"})
+    expire()
+    fresh = job_claim("worker-b")
+
+    lease.report({"phase": "late"})
+
+    assert Job.objects.get().progress == {}
+    fresh.report({"phase": "again"})
+    assert Job.objects.get().progress == {"phase": "again"}

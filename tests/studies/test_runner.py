@@ -15,6 +15,7 @@ from studies.models.study import StudyStatus as Status
 from studies.runner import trial_loop
 from studies.selectors import study_state
 from tests.engine.tiny import save_tiny, tiny_tokenizer
+from tests.studies.tiny_studies import TINY_SETTINGS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,31 +35,7 @@ def start(make_profile, make_user, tiny_model_root):
     """Return a factory of queued studies on the tiny model."""
 
     def make(n_trials=3, **fields):
-        profile = make_profile(
-            settings={
-                "n_trials": n_trials,
-                "n_startup_trials": 2,
-                "good_prompts": "good",
-                "bad_prompts": "bad",
-                "batch_size": 4,
-                "max_response_length": 4,
-                "response_prefix": "",
-                "seed": 7,
-                "dtypes": ["float32"],
-                "scorers": [
-                    {
-                        "scorer": "KeywordRate",
-                        "optimization": "minimize",
-                        "settings": {"prompts": "bad-test"},
-                    },
-                    {
-                        "scorer": "KLDivergence",
-                        "optimization": "minimize",
-                        "settings": {"prompts": "good"},
-                    },
-                ],
-            }
-        )
+        profile = make_profile(settings=TINY_SETTINGS | {"n_trials": n_trials})
         given = {"model": "tiny", **fields}
         return commands.study_create(make_user(), profile=profile, **given)
 

@@ -37,7 +37,7 @@ def edit(admin_client, preset):
         (RANGE | {"high": "1"}, "low", "required"),
         (RANGE | {"kind": "integer", "low": "0", "high": "1.5"}, "high", "whole"),
         (RANGE | {"kind": "constant", "constant": "lots"}, "constant", "number"),
-        (RANGE | {"kind": "constant"}, "constant", "value"),
+        (RANGE | {"kind": "constant"}, "constant", "empty"),
         (RANGE | {"kind": "choices", "choices": "0.1, 0.1"}, "choices", "0.1"),
         (RANGE | {"component": "mlp.down", "low": "0", "high": "1"}, "component", "mlp.down_proj"),
         (
@@ -59,6 +59,26 @@ def test_a_bad_value_has_its_error_on_the_field_that_is_wrong(edit, preset, row,
     errors = errors_of(response)
     assert list(errors) == [f"specs-0-{field}"]
     assert words in errors[f"specs-0-{field}"][0]
+    assert not preset.specs.exists()
+
+
+def test_numbers_and_the_comment_of_a_row_stay_as_typed(edit, preset, admin_client):
+    row = RANGE | {"low": "0.0", "high": "1", "step": "1e-05", "comment": "Two \r\n lines.\r\n"}
+
+    assert edit(**new_rows("specs", row)).status_code == 302
+    assert edit().status_code == 302  # what the page shows, sent back
+
+    spec = preset.specs.get()
+    assert [repr(end) for end in (spec.low, spec.high, spec.step)] == ["0.0", "1", "1e-05"]
+    assert spec.comment == "Two\n lines."
+
+
+def test_a_comment_that_no_file_can_hold_is_refused(edit, preset):
+    row = RANGE | {"low": "0", "high": "1", "comment": "bell \x07"}
+
+    response = edit(**new_rows("specs", row))
+
+    assert list(errors_of(response)) == ["specs-0-comment"]
     assert not preset.specs.exists()
 
 

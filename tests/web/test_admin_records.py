@@ -1,5 +1,4 @@
 import pytest
-from django.contrib.auth.models import Permission
 
 from studies.models import ApiToken, Job, Study, StudyEvent
 from studies.tokens import token_user
@@ -53,8 +52,7 @@ def test_a_study_cannot_be_changed_made_or_deleted_here(admin_client, make_study
 
 
 def test_who_may_only_look_cannot_stop(client, make_user, make_study):
-    user = make_user(is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="view_study"))
+    user = make_user(is_staff=True, may=("studies.view_study",))
     client.force_login(user)
     study = make_study(status="queued")
 

@@ -39,6 +39,35 @@ def test_a_job_is_canceled_by_stopping_its_study(
     assert study.status in ("stopped", "stopping")
 
 
+@pytest.mark.parametrize(
+    ("status", "left", "stopping"), [("queued", "canceled", False), ("running", "running", True)]
+)
+def test_a_job_of_another_kind_is_canceled_without_touching_its_study(
+    api, make_study, make_job, status, left, stopping
+):
+    study = make_study(status="completed")
+    job = make_job(study, status=status, kind="chore", payload={"trial": 3})
+
+    answer = api(study.owner).post(f"jobs/{job.pk}/cancel").json()
+
+    assert (answer["status"], answer["stopping"], answer["trial"]) == (left, stopping, 3)
+    study.refresh_from_db()
+    assert study.status == "completed"
+
+
+def test_a_job_shows_its_own_progress_and_a_study_that_of_its_run(api, make_study, make_job):
+    study = make_study(status="running", progress={"phase": "generating"})
+    make_job(study, status="running")
+    make_job(study, status="running", kind="chore", progress={"phase": "writing", "done": 1})
+
+    items = api(study.owner).get("jobs").json()["items"]
+
+    assert {item["kind"]: item["progress"]["phase"] for item in items} == {
+        "study_run": "generating",
+        "chore": "writing",
+    }
+
+
 def test_an_ended_job_cannot_be_canceled(api, make_study, make_job):
     study = make_study(status="completed")
     job = make_job(study, status="done")

@@ -7,7 +7,7 @@ TEXT = {"slug": "mine", "name": "Mine", "source": "text", "text": "one\n\ntwo\n"
 
 @pytest.fixture
 def caller(api, make_user):
-    return api(make_user("owner"))
+    return api(make_user("owner", may=["studies.add_promptset"]))
 
 
 def test_a_typed_prompt_set_is_created_and_read(caller):

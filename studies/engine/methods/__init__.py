@@ -12,6 +12,8 @@ METHODS: Final[Mapping[str, Method]] = {
     one.name: one for one in (directional.METHOD, arbitrary_rank.METHOD)
 }
 
+DEFAULT_METHOD: Final = directional.METHOD.name
+
 
 def method_get(name: str, place: str = "method") -> Method:
     """Find a method by its name.

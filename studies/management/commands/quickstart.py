@@ -17,7 +17,7 @@ from studies.starters import starters_seed
 class Command(BaseCommand):
     """`manage.py quickstart [--no-demo-model]`."""
 
-    help = "Sets up the data folder, database, starter presets, demo model and admin account."
+    help = "Sets up the data folder, database, starter presets, groups, demo model, admin account."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -29,7 +29,7 @@ class Command(BaseCommand):
             folder.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0, interactive=False)
         if added := starters_seed():
-            self.stdout.write(f"Added {len(added)} starter presets and prompt sets.")
+            self.stdout.write(f"Added {len(added)} starter presets, prompt sets and groups.")
         if not options["no_demo_model"]:
             _copy_missing(MODEL_DIR, settings.DATA_DIR / "models" / "demo")
             _copy_missing(PROMPTS_DIR, settings.DATA_DIR / "prompts" / "demo")

@@ -18,6 +18,10 @@ def paths(make_study, make_trial, make_job, owner):
     return [
         "/",
         "/studies/new",
+        f"/studies/new?fork={study.pk}",
+        f"/studies/new?try={study.pk}:0",
+        f"/compare?studies={study.pk}",
+        "/studies/reproduce",
         f"/studies/{study.pk}/",
         f"/studies/{study.pk}/trials/0/",
         "/queue/",

@@ -1,6 +1,8 @@
 // Rows of parameters and scorers: only the fields that the row's choice needs are shown.
 // Without this module every field is visible, and the server ignores those that do not apply.
 
+import { fieldOf, prefill, rowOf } from "./spec-defaults.js";
+
 const FIELDS_OF_KIND = {
   constant: ["constant"],
   float: ["low", "high", "step", "log"],
@@ -8,6 +10,7 @@ const FIELDS_OF_KIND = {
   choices: ["choices"],
 };
 const VALUE_FIELDS = ["constant", "low", "high", "step", "log", "choices"];
+const RANGES = ["float", "integer"];
 
 /** @param {Element} row @param {string} name @returns {HTMLElement|null} the field's cell */
 const cell = (row, name) => row.querySelector(`td.field-${name}`);
@@ -26,13 +29,39 @@ function showKind(row) {
   }
 }
 
-/** Show the hint of the chosen option below its select.
+/** Offer what the chosen parameter can take: a component only where it has one, no ranges of words.
+ * @param {HTMLSelectElement} select of the parameter */
+function showAccepted(select) {
+  const option = select.selectedOptions[0];
+  const row = rowOf(select);
+  const component = fieldOf(row, "component");
+  if (component instanceof HTMLInputElement) {
+    const isIdle = option?.dataset.perComponent === "no" && component.value === "";
+    component.readOnly = isIdle;
+    component.placeholder = isIdle ? "one for all" : "every";
+    component.classList.toggle("is-idle", isIdle);
+    if (component.dataset.list === undefined) component.dataset.list = component.getAttribute("list") ?? "";
+    if (isIdle) component.removeAttribute("list");
+    else component.setAttribute("list", component.dataset.list);
+  }
+  const kind = fieldOf(row, "kind");
+  if (!(kind instanceof HTMLSelectElement)) return;
+  for (const one of kind.options) {
+    const isUseless = option?.dataset.texts === "yes" && RANGES.includes(one.value);
+    one.hidden = one.disabled = isUseless && !one.selected;
+  }
+}
+
+/** Show unit and meaning of the chosen option below its select.
  * @param {HTMLSelectElement} select */
 function showHint(select) {
-  const hint = select.selectedOptions[0]?.dataset.hint ?? "";
+  const { hint = "", unit = "" } = select.selectedOptions[0]?.dataset ?? {};
   const group = select.closest(".form-group") ?? select.form;
   const line = group?.querySelector(".row-hint") ?? hintLine(select);
-  line.textContent = hint;
+  const badge = document.createElement("b");
+  badge.className = "row-unit";
+  badge.textContent = unit;
+  line.replaceChildren(...(unit ? [badge, " "] : []), hint);
   line.classList.toggle("not-needed", !hint);
 }
 
@@ -76,11 +105,17 @@ function showOptions(row) {
   }
 }
 
+/** @param {HTMLSelectElement} select */
+function showChoice(select) {
+  showHint(select);
+  if (select.name.endsWith("parameter")) showAccepted(select);
+}
+
 /** @param {ParentNode} root */
 function refresh(root) {
   for (const row of root.querySelectorAll("tr.form-row")) showKind(row);
   for (const group of root.querySelectorAll(".form-group")) showOptions(group);
-  for (const select of root.querySelectorAll("select.row-hint-source")) showHint(select);
+  for (const select of root.querySelectorAll("select.row-hint-source")) showChoice(select);
 }
 
 for (const table of document.querySelectorAll("table.formset")) {
@@ -92,11 +127,17 @@ for (const table of document.querySelectorAll("table.formset")) {
 }
 refresh(document);
 document.addEventListener("change", ({ target }) => {
+  if (target instanceof HTMLInputElement && target.name.endsWith("component")) {
+    const parameter = fieldOf(rowOf(target), "parameter");
+    if (parameter instanceof HTMLSelectElement) prefill(parameter);
+  }
   if (!(target instanceof HTMLSelectElement)) return;
   const group = target.closest(".form-group");
   if (group && target.name.endsWith("-kind")) showKind(group);
   if (group && target.name.endsWith("-scorer")) showOptions(group);
-  if (target.classList.contains("row-hint-source")) showHint(target);
+  if (!target.classList.contains("row-hint-source")) return;
+  if (target.name.endsWith("parameter")) prefill(target);
+  showChoice(target);
 });
 document.addEventListener("formset:added", ({ target }) => {
   if (target instanceof Element) refresh(target.closest(".formset") ?? document);

@@ -37,6 +37,7 @@ export function makeChart(canvas, config) {
       document.addEventListener("theme-changed", () => {
         if (!canvas.isConnected) return;
         chart.options = still().options;
+        chart.update("none"); // until then, what is set on them is lost
         redraw();
       });
     },

@@ -14,6 +14,7 @@ import { mountStatus } from "./status.js";
 import { createStore } from "./store.js";
 import { mountTable } from "./table.js";
 import { mountTrial } from "./trial.js";
+import { mountWaiting } from "./waiting.js";
 
 const DRAW_EVERY = 200; // milliseconds
 const QUEUE_EVERY = 5000; // milliseconds; places in the queue are no events
@@ -31,6 +32,7 @@ const parts = [
   mountHistory(byId("history"), actions),
   mountTable(byId("trials"), actions),
   mountTrial(byId("trial"), `/${study}/`),
+  mountWaiting(),
   drawFacts,
   drawEmpty,
 ];
@@ -43,7 +45,7 @@ function drawNow() {
 }
 const draw = throttled(drawNow, DRAW_EVERY);
 store.subscribe((_state, kind) => {
-  if (kind === "status_changed" || kind === "trial_finished") refresh();
+  if (["status_changed", "trial_finished", "trial_failed"].includes(kind)) refresh();
   draw();
 });
 
@@ -57,8 +59,8 @@ const refresh = throttled(async () => {
   }
   // Older than what the events said meanwhile: the next event asks again.
   if (fresh.event_count < store.state.event_count) return;
-  const { status, status_label, error, actions: can, queue_place, seconds, facts } = fresh;
-  store.merge({ status, status_label, error, actions: can, queue_place, seconds, facts });
+  const { status, status_label, error, actions: can, queue_place, seconds, facts, waiting } = fresh;
+  store.merge({ status, status_label, error, actions: can, queue_place, seconds, facts, waiting });
 }, 1000);
 setInterval(() => {
   if (store.state.status === "queued" && !document.hidden) refresh();

@@ -1,86 +1,63 @@
 // Puts a study together: every value resolved by the server, each changeable for this study.
 
-import { ApiProblem, call } from "./api.js";
-import { byId, el, readJson, setText, throttled, toggle } from "./dom.js";
-import { makeEditor } from "./editor.js";
-import { UNREADABLE, makeField } from "./fields.js";
-import { value } from "./format.js";
-import { layersText, sourceParts } from "./space.js";
+import { ApiProblem } from "./api.js";
+import { byId, readJson, setText, throttled, toggle } from "./dom.js";
+import { UNREADABLE } from "./fields.js";
+import { forkBase, presetBase } from "./new-base.js";
+import { mountFirst } from "./new-first.js";
+import { distribute } from "./new-problems.js";
+import { mountSettings } from "./new-settings.js";
+import { mountSpace } from "./new-space.js";
+import { drawTakeover } from "./new-takeover.js";
 
-const MAIN = [
-  "n_trials", "n_startup_trials", "seed", "max_response_length", "batch_size", "good_prompts",
-  "bad_prompts", "row_normalization",
-];
 const RESOLVE_EVERY = 400; // milliseconds
 
 const data = readJson("page-data");
-if (data.profiles.length) start();
+if (data.fork || data.profiles.length) start();
 
 function start() {
   const form = /** @type {HTMLFormElement} */ (byId("new-form"));
-  const profile = /** @type {HTMLSelectElement} */ (byId("profile"));
-  const model = /** @type {HTMLInputElement} */ (byId("model"));
-  const name = /** @type {HTMLInputElement} */ (byId("name"));
-  /** @type {Map<string, any>} one row per parameter and component */
-  const rows = new Map();
-  /** @type {ReturnType<typeof makeField>[]} */
-  let fields = [];
-  let suggested = "";
   let request = null;
   let key = newKey();
-
   const resolveSoon = throttled(resolve, RESOLVE_EVERY);
   const changed = () => {
     key = newKey(); // another request than the one that was sent
     resolveSoon();
   };
-  profile.addEventListener("change", () => {
-    chooseProfile();
+  const space = mountSpace(byId("parameters"), changed);
+  const settings = mountSettings(data.prompt_sets, changed);
+  const first = mountFirst(byId("first"), data, changed);
+  const base = data.fork ? forkBase(data.fork) : presetBase(data.profiles);
+  base.onChange(() => {
+    chooseMethod();
     changed();
   });
-  model.addEventListener("input", changed);
-  name.addEventListener("input", () => (key = newKey()));
+  byId("name").addEventListener("input", () => (key = newKey()));
   form.addEventListener("submit", submit);
-  chooseProfile();
+  chooseMethod();
   resolve();
 
-  function chosen() {
-    return data.profiles.find((p) => p.slug === profile.value);
-  }
-
-  function chooseProfile() {
-    const { description, model: usual, method } = chosen();
-    setText(byId("profile-description"), description);
-    if (!model.value || model.value === suggested) model.value = usual;
-    suggested = usual;
-    if (form.dataset.method === method) return;
-    form.dataset.method = method;
-    rows.clear();
-    byId("parameters").replaceChildren();
-    fields = data.methods[method].settings.map((s) => makeField(s, data.prompt_sets, changed));
-    const main = MAIN.map((n) => fields.find((f) => f.name === n)).filter(Boolean);
-    byId("main-settings").replaceChildren(...main.map((f) => f.root));
-    byId("other-settings").replaceChildren(
-      ...fields.filter((f) => !MAIN.includes(f.name)).map((f) => f.root));
+  function chooseMethod() {
+    if (form.dataset.method === base.method()) return;
+    form.dataset.method = base.method();
+    const { parameters, settings: all } = data.methods[base.method()];
+    space.useMethod(parameters);
+    first.useMethod(parameters);
+    settings.useMethod(all);
   }
 
   /** What was changed for this study, as the API takes it. */
   function own() {
-    const parameters = {};
-    for (const { row, editor } of rows.values()) {
-      const raw = editor.value();
-      if (raw === undefined) continue;
-      if (row.component) parameters[row.name] = { ...parameters[row.name], [row.component]: raw };
-      else parameters[row.name] = raw;
-    }
-    const given = fields.map((f) => [f.name, f.value()]).filter(([, v]) => v !== undefined);
-    return { parameters, settings: Object.fromEntries(given) };
+    const enqueue = first.value();
+    return {
+      parameters: space.value(), settings: settings.value(), ...(enqueue.length ? { enqueue } : {}),
+    };
   }
 
   function unreadable() {
-    return fields
-      .filter((f) => f.value() === UNREADABLE)
-      .map((f) => ({ place: `settings.${f.name}`, message: "is not valid JSON" }));
+    return Object.entries(settings.value())
+      .filter(([, value]) => value === UNREADABLE)
+      .map(([name]) => ({ place: `settings.${name}`, message: "is not valid JSON" }));
   }
 
   async function resolve() {
@@ -92,15 +69,14 @@ function start() {
       showProblems(faults);
       return;
     }
-    const body = { model: model.value.trim(), ...own() };
     try {
-      const path = `profiles/${encodeURIComponent(profile.value)}/resolve`;
-      const resolved = await call("POST", path, { body, signal: mine.signal });
+      const resolved = await base.resolve(own(), mine.signal);
       showProblems([]);
       setText(byId("resolving"), "");
-      drawParameters(resolved.parameters);
-      const settings = new Map(resolved.settings.map((s) => [s.name, s]));
-      for (const field of fields) field.showResolved(settings.get(field.name));
+      space.draw(resolved.parameters);
+      first.draw(resolved.parameters);
+      settings.draw(resolved.settings);
+      if (resolved.fork) drawTakeover(byId("takeover"), resolved.fork);
     } catch (error) {
       if (mine.signal.aborted) return;
       if (!(error instanceof ApiProblem)) throw error;
@@ -109,80 +85,30 @@ function start() {
     }
   }
 
-  function drawParameters(resolved) {
-    const body = byId("parameters");
-    const keys = resolved.map((row) => `${row.name}|${row.component}`);
-    for (const [old, entry] of rows) {
-      if (keys.includes(old)) continue;
-      entry.node.remove();
-      rows.delete(old);
-    }
-    resolved.forEach((row, index) => {
-      const entry = rows.get(keys[index]) ?? makeRow(row, keys[index]);
-      entry.row = row;
-      entry.cells.value.replaceChildren(value(row.value), row.sampled ? "" : fixed());
-      setText(entry.cells.layers, layersText(row.layers));
-      entry.cells.source.replaceChildren(...sourceParts(row));
-      if (body.children[index] !== entry.node) body.insertBefore(entry.node, body.children[index] ?? null);
-    });
-  }
-
-  function fixed() {
-    return el("span", { class: "pill" }, "fixed");
-  }
-
-  function makeRow(row, rowKey) {
-    const schema = data.methods[form.dataset.method].parameters.find((p) => p.name === row.name);
-    const editor = makeEditor(schema ?? { choices: [], description: "" }, row, changed);
-    const cell = (label) => el("td", { class: "num", "data-label": label });
-    const cells = { value: cell("Value"), layers: cell("In this model"), source: cell("Decided by") };
-    const node = el("tr", {},
-      el("td", { class: "parameter" }, el("strong", {}, row.name),
-        el("small", { class: "muted" }, schema?.description ?? "")),
-      el("td", { "data-label": "Component" }, row.component || "all"), cells.value, cells.layers, cells.source,
-      el("td", {}, editor.root));
-    const entry = { row, node, cells, editor };
-    rows.set(rowKey, entry);
-    return entry;
-  }
-
   /** Each problem at its field; what belongs to none goes beside the button. */
   function showProblems(problems) {
-    const left = new Set(problems);
-    const take = (...prefixes) => problems.flatMap((problem) => {
-      const prefix = prefixes.find((p) => problem.place === p || isBelow(problem.place, p));
-      if (prefix === undefined || !left.delete(problem)) return [];
-      return [{ place: problem.place.slice(prefix.length), message: problem.message }];
-    });
-    for (const { row, editor } of rows.values()) {
-      const base = `parameters.${row.name}`;
-      editor.showProblems(take(row.component ? `${base}["${row.component}"]` : base));
-    }
-    for (const field of fields) field.showProblems(take(`settings.${field.name}`, field.name));
+    const { take, rest } = distribute(problems);
+    space.showProblems(take);
+    settings.showProblems(take);
+    first.showProblems(take);
     for (const node of document.querySelectorAll("[data-problem]")) {
       const found = take(node.dataset.problem);
       setText(node, found.map((p) => p.message).join("; "));
       toggle(node, found.length > 0);
     }
-    if (fields.some((f) => !MAIN.includes(f.name) && f.root.querySelector("[aria-invalid]"))) {
-      byId("more").open = true;
-    }
-    const rest = [...left].map((p) => (p.place ? `${p.place}: ${p.message}` : p.message));
-    setText(byId("start-problem"), rest.join("; "));
-    toggle(byId("start-problem"), rest.length > 0);
+    setText(byId("start-problem"), rest().join("; "));
+    toggle(byId("start-problem"), rest().length > 0);
   }
 
   async function submit(event) {
     event.preventDefault();
     if (form.getAttribute("aria-busy") || unreadable().length) return;
     form.setAttribute("aria-busy", "true");
-    const body = {
-      model: model.value.trim(), profile: profile.value, name: name.value.trim(), ...own(),
-      start: event.submitter?.getAttribute("name") !== "draft",
-    };
+    const isDraft = event.submitter?.getAttribute("name") === "draft";
+    const name = /** @type {HTMLInputElement} */ (byId("name")).value.trim();
     try {
-      const headers = { "Idempotency-Key": `${key}-${body.start ? "start" : "draft"}` };
-      const study = await call("POST", "studies", { body, headers });
+      const headers = { "Idempotency-Key": `${key}-${isDraft ? "draft" : "start"}` };
+      const study = await base.create({ name, ...own(), start: !isDraft }, headers);
       location.assign(`/studies/${study.id}/`);
     } catch (error) {
       form.removeAttribute("aria-busy");
@@ -191,10 +117,6 @@ function start() {
         ?.scrollIntoView({ block: "center" });
     }
   }
-}
-
-function isBelow(place, prefix) {
-  return place.startsWith(prefix) && /^[.[]/.test(place.slice(prefix.length));
 }
 
 function newKey() {

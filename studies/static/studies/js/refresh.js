@@ -26,7 +26,12 @@ async function replace(old) {
   const fresh = page.getElementById(PART);
   if (!fresh) return;
   const focused = old.contains(document.activeElement) ? document.activeElement?.id : "";
+  const ticked = [...old.querySelectorAll("input:checked")].map((box) => box.id);
   old.replaceWith(document.adoptNode(fresh));
+  for (const id of ticked) {
+    const box = document.getElementById(id);
+    if (box instanceof HTMLInputElement) box.checked = true;
+  }
   if (focused) document.getElementById(focused)?.focus();
 }
 

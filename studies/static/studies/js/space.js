@@ -72,7 +72,7 @@ export function settingText(raw) {
 function scorerText(item) {
   if (!item?.scorer) return JSON.stringify(item);
   const prompts = item.settings?.prompts ? ` on ${item.settings.prompts}` : "";
-  return `${item.name || item.scorer}${prompts} (${item.optimization})`;
+  return `${item.name || item.scorer}${prompts} (${item.optimization ?? "as usual"})`;
 }
 
 function table(titles, rows) {

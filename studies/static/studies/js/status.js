@@ -48,7 +48,8 @@ function statusText(state) {
 function drawTrialsBar(bar, state) {
   bar.max = Math.max(1, state.n_trials);
   bar.value = Math.min(state.n_finished, state.n_trials);
-  setText(byId("text-trials"), `${state.n_finished} of ${state.n_trials} trials`);
+  const more = state.n_taken_over ? ` + ${state.n_taken_over} taken over` : "";
+  setText(byId("text-trials"), `${state.n_finished} of ${state.n_trials} trials${more}`);
 }
 
 function drawPhaseBar(bar, state) {

@@ -59,6 +59,9 @@ const REDUCERS = {
   trial_failed(state, event) {
     keepTrial(state, event.trial);
   },
+  enqueued(state, event) {
+    state.waiting = event.waiting;
+  },
   extended(state, event) {
     state.n_trials = event.n_trials;
   },

@@ -3,6 +3,7 @@
 import { scoreNames, scoreValue } from "./derived.js";
 import { el, setText } from "./dom.js";
 import { duration, number } from "./format.js";
+import { sourcePill } from "./origin.js";
 
 const PAGE = 100; // rows; more on request, so that ten thousand trials stay quick
 const STATES = { complete: "", failed: "failed", interrupted: "interrupted" };
@@ -177,6 +178,7 @@ export function mountTable(root, { select }) {
     row.replaceChildren(
       el("td", { class: "num" }, trial.number,
         trial.pareto && el("span", { class: "pill front", title: "No other trial beats it" }, "front"),
+        sourcePill(trial),
         STATES[trial.state] && el("span", { class: `pill ${trial.state}` }, STATES[trial.state])),
       ...(trial.state === "complete" ? names.map((name) => scoreCell(trial, name)) : [failure(trial)]),
       el("td", { class: "num" }, duration(trial.seconds)),

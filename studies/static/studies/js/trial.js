@@ -1,19 +1,21 @@
 // The selected trial: its scores beside the original's, its parameters, its kernel.
 
-import { el, toggle } from "./dom.js";
+import { byId, el, toggle } from "./dom.js";
 import { duration, flatParameters, number, value } from "./format.js";
 import { mountKernel } from "./kernel.js";
+import { originLine, sourcePill } from "./origin.js";
 
 /** @param {HTMLElement} root @param {string} studyUrl */
 export function mountTrial(root, studyUrl) {
   const empty = el("p", { class: "empty" },
     "Click a point or a row to see a trial's parameters and answers.");
   const head = el("div", { class: "trial-head" });
+  const origin = el("div");
   const scores = el("div", { class: "scroll" });
   const parameters = el("dl", { class: "facts" });
   const kernelTitle = el("h4", {}, "Ablation strength over the layers");
   const kernelBox = el("div");
-  const filled = el("div", { hidden: true }, head, scores, kernelTitle, kernelBox,
+  const filled = el("div", { hidden: true }, head, origin, scores, kernelTitle, kernelBox,
     el("h4", {}, "Parameters"), parameters);
   root.replaceChildren(empty, filled);
   let drawKernel = null;
@@ -26,6 +28,7 @@ export function mountTrial(root, studyUrl) {
     if (!trial || trial === drawn) return;
     drawn = trial;
     head.replaceChildren(...headParts(trial, studyUrl));
+    origin.replaceChildren(originLine(trial) ?? "");
     scores.replaceChildren(trial.scores.length ? scoreTable(trial, state) : failure(trial));
     parameters.replaceChildren(...parameterList(trial));
     const hasKernel = Object.keys(trial.kernel ?? {}).length > 0;
@@ -41,10 +44,21 @@ function headParts(trial, studyUrl) {
   return [
     el("h3", {}, `Trial ${trial.number}`),
     trial.pareto && el("span", { class: "pill front" }, "front"),
+    sourcePill(trial),
     trial.state !== "complete" && el("span", { class: `pill ${trial.state}` }, trial.state),
     el("span", { class: "muted num" }, duration(trial.seconds)),
-    el("a", { href: `${studyUrl}trials/${trial.number}/`, class: "push" }, "Own page"),
+    el("span", { class: "push links" },
+      ...(byId("controls").hidden ? [] : tryLinks(trial, studyUrl)), // who only looks has none
+      el("a", { href: `${studyUrl}trials/${trial.number}/` }, "Own page")),
   ].filter(Boolean);
+}
+
+function tryLinks({ number }, studyUrl) {
+  const id = studyUrl.split("/")[2];
+  return [
+    el("a", { href: `/studies/new?try=${id}:${number}` }, "Try in a new study"),
+    el("a", { href: `${studyUrl}trials/${number}/#elsewhere` }, "Try in another study"),
+  ];
 }
 
 function failure(trial) {

@@ -1,0 +1,1 @@
+"""Parameter files: a preset as TOML, read from a user and written for one."""

@@ -1,0 +1,29 @@
+"""Which function does which kind of job."""
+
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from studies.jobs import Lease
+from studies.models.job import JobKind
+from studies.runner import exports, study_run
+from studies.runner.job_run import run_job
+from studies.runner.sessions import session_drop, session_rest
+
+Runner = Callable[[Lease, threading.Event], None]
+
+RUNNERS: Mapping[str, Runner] = {
+    JobKind.STUDY_RUN: study_run.run,
+    JobKind.EXPORT: partial(run_job, exports.export),
+    JobKind.REPRODUCE: partial(run_job, exports.reproduce),
+}
+
+
+def run(lease: Lease, *, lease_lost: threading.Event) -> None:
+    """Do a claimed job; whatever comes of it is in its row afterwards."""
+    try:
+        RUNNERS[lease.kind](lease, lease_lost)
+    except BaseException:
+        session_drop()
+        raise
+    session_rest()

@@ -1,0 +1,116 @@
+"""What the engine is told and asked while a job that is no study runs."""
+
+import threading
+import time
+
+from studies.engine.ports import Reporter, Silent, Stopped, StopSignal
+from studies.jobs import Lease, LeaseLostError
+
+PROGRESS_PAUSE = 0.25  # seconds between two writes of the progress
+STOP_PAUSE = 0.2  # seconds between two looks at a stop request
+
+LABELS = {
+    "loading": "Loading the model",
+    "checking": "Checking what writes to the residual stream",
+    "batch size": "Finding the batch size",
+    "response prefix": "Looking for a common response prefix",
+    "baseline": "Scoring the original model",
+    "residuals": "Measuring residuals",
+    "good_residuals": "Measuring residuals of the good prompts",
+    "bad_residuals": "Measuring residuals of the bad prompts",
+    "matrices": "Preparing the matrices",
+    "generating": "Generating responses",
+    "scoring": "Scoring",
+    "prompts": "Fetching prompts",
+    "history": "Taking over trials",
+    "sampling": "Choosing parameters",
+    "writing": "Writing the weights",
+    "hashing": "Hashing the original weights",
+    "converting": "Converting to GGUF",
+    "verifying": "Checking that the export scores as the trial did",
+}
+
+
+class JobReporter:
+    """Writes progress into the job's row: phase, how far it is, and how long that will take."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._phase = ""
+        self._begun = self._written = 0.0
+        self._speed: float | None = None  # tokens per second
+
+    def phase(self, name: str, *, done: int = 0, total: int = 0) -> None:
+        now = time.monotonic()
+        if changed := name != self._phase:
+            self._phase, self._begun = name, now
+        if changed or done == total or now - self._written >= PROGRESS_PAUSE:
+            self._written = now
+            self._lease.report(
+                {
+                    "phase": name,
+                    "label": LABELS.get(name, name.capitalize()),
+                    "done": done,
+                    "total": total,
+                    "eta_seconds": self._eta(done, total, now),
+                    "tokens_per_second": round(self._speed, 1) if self._speed else None,
+                }
+            )
+
+    def tokens(self, count: int, seconds: float) -> None:
+        if seconds > 0:
+            self._speed = count / seconds
+
+    def note(self, text: str) -> None:
+        """Say nothing: what is noted of a model belongs to its study, which has it already."""
+
+    def _eta(self, done: int, total: int, now: float) -> float | None:
+        if not 0 < done <= total:
+            return None
+        return round((now - self._begun) / done * (total - done), 1)
+
+
+class JobStop:
+    """Reads the user's wish that this job ends, and the loss of the lease."""
+
+    def __init__(self, lease: Lease, lease_lost: threading.Event) -> None:
+        self._lease = lease
+        self._lease_lost = lease_lost
+        self._looked = 0.0
+
+    def check(self) -> None:
+        if self._lease_lost.is_set():
+            raise LeaseLostError(str(self._lease.job_id))
+        if time.monotonic() - self._looked < STOP_PAUSE:
+            return
+        self._looked = time.monotonic()
+        if self._lease.is_asked_to_stop():
+            raise Stopped
+
+
+class Switchboard:
+    """The reporter and stop signal of a session that outlives a job: those of the job using it."""
+
+    def __init__(self) -> None:
+        self._reporter: Reporter = Silent()
+        self._stop: StopSignal = Silent()
+
+    def connect(self, reporter: Reporter, stop: StopSignal) -> None:
+        """Speak for another job from now on."""
+        self._reporter, self._stop = reporter, stop
+
+    def disconnect(self) -> None:
+        """Speak for nobody."""
+        self.connect(Silent(), Silent())
+
+    def phase(self, name: str, *, done: int = 0, total: int = 0) -> None:
+        self._reporter.phase(name, done=done, total=total)
+
+    def tokens(self, count: int, seconds: float) -> None:
+        self._reporter.tokens(count, seconds)
+
+    def note(self, text: str) -> None:
+        self._reporter.note(text)
+
+    def check(self) -> None:
+        self._stop.check()
