@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -90,14 +90,13 @@ def _components(
     shown, further = components_asked(method, facts, study.n_layers, settings)
     if facts and facts.components:
         return shown, further
-    # The model is not here; what its study has found out stays, and the worker sorts out the rest.
-    targets = cast(Any, settings["target_components"].value)
-    found = [one for one in components_of(study.snapshot) if one in (targets or [one])]
-    shown = list(dict.fromkeys([*found, *(targets or [])])) or shown
-    known = [row["component"] for row in study.snapshot.get("further_parameters", ())]
-    return shown, [
-        one for one in dict.fromkeys(known) if one not in shown and one in (targets or [one])
-    ]
+    # The model is not here: what its study has found out stays, unless other components are
+    # asked for; the worker leaves out what the model turns out to lack.
+    setting = settings["target_components"]
+    found = [one for one in components_of(study.snapshot) if one in (setting.value or [one])]
+    if setting.source == STUDY or not found:
+        found = list(dict.fromkeys([*found, *shown]))
+    return found, [one for one in further if one not in found]
 
 
 def components_of(snapshot: Mapping[str, Any]) -> tuple[str, ...]:

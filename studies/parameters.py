@@ -261,8 +261,7 @@ def _row_values(method: Method, rows: Iterable[SpecColumns]) -> dict[Key, Any]:
     values = {}
     for row in rows:
         key = Key(row.parameter, row.component)
-        values[key] = parse_value(row.place, row.raw)
-        engine.check_value(method, key, values[key], row.place)
+        values[key] = engine.read_value(method, key, row.raw, row.place)
     return values
 
 

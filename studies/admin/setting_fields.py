@@ -24,6 +24,7 @@ from studies.admin.setting_values import (
     NONE_LABEL,
     NONE_LABELS,
     items_of,
+    number_or_text,
     pairs_of,
     pairs_text,
     spans_of,
@@ -83,11 +84,12 @@ class OpenField(forms.Field):
             return True
 
 
-class OpenInteger(OpenField, forms.IntegerField):
+class OpenInteger(OpenField, forms.CharField):
     widget = UnfoldAdminIntegerFieldWidget
+    to_json = staticmethod(number_or_text)
 
 
-class OpenFloat(OpenField, forms.FloatField):
+class OpenFloat(OpenInteger):
     widget = UnfoldAdminDecimalFieldWidget
 
 
@@ -96,14 +98,22 @@ class OpenText(OpenField, forms.CharField):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - Django's options
         super().__init__(strip=False, **options)
+        self.validators = []  # the engine judges it
 
 
-class OpenChoice(OpenField, forms.ChoiceField):
+class OfferedField(forms.ChoiceField):
+    """A choice whose select offers the good ones; the engine judges what is sent."""
+
+    def valid_value(self, value: object) -> bool:
+        return True
+
+
+class OpenChoice(OpenField, OfferedField):
     widget = UnfoldAdminSelectWidget
 
 
 class OpenBoolean(OpenChoice):
-    to_json = staticmethod(lambda value: value == "true")
+    to_json = staticmethod(lambda value: {"true": True, "false": False}.get(value, value))
     to_text = staticmethod(lambda value: str(value).lower())
 
 

@@ -25,9 +25,9 @@ NONE_LABELS: Final = {
 def number_or_text(typed: str) -> int | float | str:
     """Read a number where the text is one; the engine judges whether it fits."""
     text = typed.strip()
-    if re.fullmatch(r"[+-]?\d{1,19}", text):
+    if re.fullmatch(r"[+-]?\d{1,4000}", text):
         return int(text)
-    if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text):
+    if re.fullmatch(r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf|nan)", text):
         return float(text)
     return text
 

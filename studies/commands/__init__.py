@@ -1,5 +1,6 @@
 """What a user may do, whoever asks: page, API or admin."""
 
+from studies.commands.annotations import answer_label, study_annotate, trial_annotate
 from studies.commands.creation import study_create
 from studies.commands.enqueuing import study_enqueue
 from studies.commands.exports import export_create, export_delete, export_reproduce
@@ -26,6 +27,7 @@ from studies.commands.studies import study_extend, study_resume, study_start, st
 
 __all__ = [
     "ImportResult",
+    "answer_label",
     "export_create",
     "export_delete",
     "export_reproduce",
@@ -46,6 +48,7 @@ __all__ = [
     "prompt_set_check",
     "prompt_set_create",
     "reproduction_create",
+    "study_annotate",
     "study_create",
     "study_enqueue",
     "study_extend",
@@ -53,4 +56,5 @@ __all__ = [
     "study_resume",
     "study_start",
     "study_stop",
+    "trial_annotate",
 ]

@@ -57,7 +57,8 @@ class Session:
         self.loaded: LoadedModel
         self.method: MethodImplementation
         self._answering: Answering
-        self._ablated: dict[tuple[str, int], None]  # (component, layer index), in order
+        self._targets: list[str]  # components that are ablated
+        self._ablated: set[tuple[str, int]]  # (component, layer index)
 
     @property
     def objectives(self) -> list[tuple[str, Direction]]:
@@ -91,6 +92,14 @@ class Session:
         self._prepare_method(sites)
         return self._facts(sites, _responses(measured))
 
+    def search_over(self, resolved: Mapping[Key, Value]) -> None:
+        """Sample from these values from now on; those of components that it lacks do not count.
+
+        Raises:
+            InvalidInputError: a component that is ablated has no value.
+        """
+        self.resolved = _fitting(self._method_type, resolved, self._targets)
+
     def evaluate(self, parameters: Mapping[Key, float | str]) -> TrialResult:
         """Score the model as these parameters ablate it.
 
@@ -114,26 +123,6 @@ class Session:
         seconds = time.perf_counter() - begun
         return TrialResult(scores, _responses(measured), details, seconds)
 
-    def search_in(self, resolved: Mapping[Key, Value]) -> None:
-        """Take this search space, without the components that are not ablated here.
-
-        Raises:
-            InvalidInputError: a component has no value.
-        """
-        components = list(dict.fromkeys(component for component, _ in self._ablated))
-        self.resolved = _fitting(self._method_type, resolved, components)
-
-    def judge(self) -> Judge:
-        """What scores another model as this session scores its trials."""
-        return Judge(
-            scorers=self._scorers,
-            baseline=self._baseline,
-            prompt_sets=self._prompt_sets,
-            max_response_length=self._settings.max_response_length,
-            prefix=self._answering.prefix,
-            batch_size=self._answering.limit.size or 1,
-        )
-
     def _details(self, parameters: Mapping[Key, float | str]) -> dict[str, object]:
         """The method's description; its kernel is 0 where nothing is ablated."""
         details = self.method.describe(parameters)
@@ -148,6 +137,17 @@ class Session:
         }
         return {**details, "kernel": shown}
 
+    def judge(self) -> Judge:
+        """What scores another model as this session scores its trials."""
+        return Judge(
+            scorers=self._scorers,
+            baseline=self._baseline,
+            prompt_sets=self._prompt_sets,
+            max_response_length=self._settings.max_response_length,
+            prefix=self._answering.prefix,
+            batch_size=self._answering.limit.size or 1,
+        )
+
     def _check_prompts(self) -> None:
         """Refuse missing prompts before the model is loaded."""
         contrast = (self._settings.good_prompts, self._settings.bad_prompts)
@@ -161,8 +161,9 @@ class Session:
         prove_sites(self.loaded, sites)
         self._stop.check()
         targeted = _targeted(sites, self._settings, self.loaded.n_layers)
-        self._ablated = {(site.component, site.layer_index): None for site in targeted}
-        self.search_in(self.resolved)
+        self._targets = list(components_of(targeted))
+        self.search_over(self.resolved)
+        self._ablated = {(site.component, site.layer_index) for site in targeted}
         return targeted
 
     def _answers(self) -> Answering:

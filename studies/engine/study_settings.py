@@ -30,9 +30,16 @@ CHAIN_OF_THOUGHT_SKIPS: Final = (
 )
 
 
+def revision_problem(text: str) -> str | None:
+    """Say why a text cannot be a revision of the hub, or None."""
+    if _REVISION.fullmatch(text):
+        return None
+    return f"must be a branch, a tag or a 40-character commit{got(text)}"
+
+
 def _revision(text: str) -> str:
-    if not _REVISION.fullmatch(text):
-        raise fault(f"must be a branch, a tag or a 40-character commit{got(text)}")
+    if problem := revision_problem(text):
+        raise fault(problem)
     return text
 
 

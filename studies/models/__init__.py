@@ -1,3 +1,4 @@
+from studies.models.annotations import AnswerLabel, StudyTag, TrialTag
 from studies.models.export import Export
 from studies.models.job import Job, Worker
 from studies.models.parameters import (
@@ -15,6 +16,7 @@ from studies.models.token import ApiToken
 from studies.models.trial import QueuedTrial, ResponseSet, Trial
 
 __all__ = [
+    "AnswerLabel",
     "ApiToken",
     "Export",
     "FrozenPrompts",
@@ -32,6 +34,8 @@ __all__ = [
     "Study",
     "StudyEvent",
     "StudyRequest",
+    "StudyTag",
     "Trial",
+    "TrialTag",
     "Worker",
 ]

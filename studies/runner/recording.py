@@ -24,7 +24,7 @@ from studies.models import ResponseSet, Study, Trial
 from studies.objectives import best_after
 from studies.parameters import snapshot_settle
 from studies.runner.enqueued import mark_enqueued
-from studies.selectors import trial_out
+from studies.selectors import recommended_number, trial_out
 
 Json = dict[str, Any]
 
@@ -108,11 +108,13 @@ def trial_record(
     study.refresh_from_db()
     lease.progressed()
     front = Trial.objects.filter(study=study, is_pareto=True).order_by("number")
+    chosen = recommended_number(study)
     event_record(
         study.pk,
         TrialFinished(
-            trial=trial_out(trial),
+            trial=trial_out(trial, chosen),
             front=list(front.values_list("number", flat=True)),
+            recommended=chosen,
             n_finished=study.n_finished,
         ),
     )
@@ -163,7 +165,10 @@ def _responses_store(study: Study, trial: Trial | None, sets: Iterable[Responses
             trial=trial,
             scorer=responses.scorer,
             prompts_digest=digests[responses.prompts_slug]["digest"],
-            items=[{"response": i.response, "matched": list(i.matched)} for i in responses.items],
+            items=[
+                {"response": i.response, "matched": list(i.matched), "verdict": i.verdict}
+                for i in responses.items
+            ],
         )
         for responses in sets
     )

@@ -75,6 +75,17 @@ def test_the_running_model_is_the_baked_one_bit_for_bit(family):
     assert (applied - before).abs().max() > 1e-2 * before.abs().max()
 
 
+def test_changes_make_the_baked_weights_from_the_originals_as_exports_do(loaded):
+    method = prepared(loaded)
+    changes = method.changes(EVERYWHERE)
+    state = loaded.model.state_dict()
+    assert method.exact_rank is None
+    assert len(changes) == 8
+    for name, weight in method.baked(EVERYWHERE):
+        assert torch.equal(changes[name](state[name]), weight)
+        assert changes[name](state[name].bfloat16()).dtype is torch.bfloat16
+
+
 def test_few_digits_are_baked_as_they_run():
     loaded = tiny_model("llama")
     loaded.model.bfloat16()

@@ -85,7 +85,7 @@ def test_what_loading_noticed_is_noted_once(start, tiny_model_root):
     commands.study_extend(study, 1)
     work(study)
 
-    (note,) = study_state(study)["notes"]
+    (note,) = study_state(study)["remarks"]
     assert "chat template" in note
 
 
