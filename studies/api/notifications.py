@@ -58,11 +58,11 @@ def notice_target_delete(request: ApiRequest, target_id: NoticeTargetId) -> Stat
     return Status(204, None)
 
 
-@router.post("/{target_id}/test", response={202: None}, operation_id="notice_target_test")
+@router.post("/{target_id}/test", response={204: None}, operation_id="notice_target_test")
 def notice_target_test(request: ApiRequest, target_id: NoticeTargetId) -> Status[None]:
     """Send a test; the list of deliveries says what came of it."""
     commands.notice_target_test(_target(request, target_id))
-    return Status(202, None)
+    return Status(204, None)
 
 
 def _target(request: ApiRequest, target_id: int) -> NoticeTarget:

@@ -199,7 +199,7 @@ def test_the_api_shows_a_secret_once_and_only_to_its_owner(api, make_user):
 
     changed = api(owner).post(f"{PATH}/{number}", {"on_new_best": True}, method="patch")
     assert (changed.json()["on_new_best"], changed.json()["secret"]) == (True, "")
-    assert api(owner).post(f"{PATH}/{number}/test").status_code == 202
+    assert api(owner).post(f"{PATH}/{number}/test").status_code == 204
     listed = api(owner).get(f"{PATH}/deliveries").json()
     assert [(row["event"], row["status"]) for row in listed] == [("test", "waiting")]
 
