@@ -29,9 +29,12 @@ BODIES = {
     "enqueue": {"enqueue": [{"parameters": {"max_weight": {"attn.o_proj": 1.0}}}]},
     "exports": {"strategy": "merge"},
     "label": {"label": True},
+    "card": {"text": "# A card"},
+    "notifications": {"kind": "webhook", "url": "https://example.org/"},
+    "upload": {"repo_id": "someone/model"},
 }
 IDS: dict[str, object] = {name: uuid4() for name in ("study_id", "job_id", "export_id")}
-IDS |= {"override_id": 1, "number": 0, "slug": "a", "path": "a"}
+IDS |= {"target_id": 1, "override_id": 1, "number": 0, "slug": "a", "path": "a"}
 IDS |= {"position": 0, "kind": "timeline", "file_type": "csv"}
 EXPORTED = {
     "reproduce.json": json.dumps(
