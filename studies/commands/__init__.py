@@ -1,5 +1,6 @@
 """What a user may do, whoever asks: page, API or admin."""
 
+from studies.commands.chats import chat_create, chat_delete, chat_stop, chat_turn
 from studies.commands.creation import study_create
 from studies.commands.enqueuing import study_enqueue
 from studies.commands.exports import export_create, export_delete, export_reproduce
@@ -26,6 +27,10 @@ from studies.commands.studies import study_extend, study_resume, study_start, st
 
 __all__ = [
     "ImportResult",
+    "chat_create",
+    "chat_delete",
+    "chat_stop",
+    "chat_turn",
     "export_create",
     "export_delete",
     "export_reproduce",

@@ -1,3 +1,4 @@
+from studies.models.chat import Chat, ChatEvent, ChatTurn
 from studies.models.export import Export
 from studies.models.job import Job, Worker
 from studies.models.parameters import (
@@ -16,6 +17,9 @@ from studies.models.trial import QueuedTrial, ResponseSet, Trial
 
 __all__ = [
     "ApiToken",
+    "Chat",
+    "ChatEvent",
+    "ChatTurn",
     "Export",
     "FrozenPrompts",
     "Job",

@@ -9,7 +9,7 @@ search would choose come those that somebody asked for (`enqueued`).
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import optuna
@@ -53,12 +53,15 @@ class TrialLoop:
         session: Session,
         reporter: DatabaseReporter,
         stop: DatabaseStop,
+        *,
+        between: Callable[[], None] = lambda: None,
     ) -> None:
         self.study = study
         self.lease = lease
         self.session = session
         self.reporter = reporter
         self.stop = stop
+        self.between = between  # called where no trial is under way
         self.failures = 0  # in a row
         self.settings = {row["name"]: row["value"] for row in study.snapshot["settings"]}
         self.optuna_study = search.make_study(
@@ -80,6 +83,7 @@ class TrialLoop:
             self._run_trial(number, parameters)
         while self._is_wanted():
             self.stop.check()
+            self.between()
             self.reporter.phase("sampling")
             self.lease.renew()  # two workers must not ask for one study
             number, parameters = self._ask()

@@ -1,6 +1,15 @@
 """Read access: what a user may see, and the shapes in which pages and API show it."""
 
 from studies.selectors.access import jobs_visible_to, profiles_active, studies_visible_to
+from studies.selectors.chats import (
+    active_turn,
+    chat_events_after,
+    chat_out,
+    chat_row,
+    chat_start,
+    chats_visible_to,
+    turn_out,
+)
 from studies.selectors.compare import comparison
 from studies.selectors.exports import (
     export_file,
@@ -36,7 +45,13 @@ from studies.selectors.trials import (
 from studies.selectors.waiting import waiting_out, waiting_trials
 
 __all__ = [
+    "active_turn",
     "baseline_responses",
+    "chat_events_after",
+    "chat_out",
+    "chat_row",
+    "chat_start",
+    "chats_visible_to",
     "comparison",
     "events_after",
     "export_file",
@@ -63,6 +78,7 @@ __all__ = [
     "trial_responses",
     "trial_rows",
     "trials_of",
+    "turn_out",
     "waiting_out",
     "waiting_trials",
     "workers_seen",
