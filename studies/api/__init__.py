@@ -1,6 +1,7 @@
 """The REST API: `path("api/v1/", api.urls)`."""
 
 from studies.api import (
+    chats,
     events,
     exports,
     forks,
@@ -40,6 +41,8 @@ api.add_router("/studies", forks.router)
 api.add_router("/studies", trials.router)
 api.add_router("/studies", events.router)
 api.add_router("/studies", exports.trial_router)
+api.add_router("/studies", chats.trial_router)
+api.add_router("/chats", chats.router)
 api.add_router("/exports", exports.router)
 api.add_router("/reproductions", reproductions.router)
 api.add_router("/jobs", jobs.router)

@@ -28,8 +28,10 @@ BODIES = {
     "preview": {},
     "enqueue": {"enqueue": [{"parameters": {"max_weight": {"attn.o_proj": 1.0}}}]},
     "exports": {"strategy": "merge"},
+    "chats": {},
+    "turns": {"message": "Hello"},
 }
-IDS = {name: uuid4() for name in ("study_id", "job_id", "export_id")}
+IDS = {name: uuid4() for name in ("study_id", "job_id", "export_id", "chat_id")}
 IDS |= {"override_id": 1, "number": 0, "slug": "a", "path": "a"}
 EXPORTED = {
     "reproduce.json": json.dumps(
