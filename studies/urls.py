@@ -11,6 +11,7 @@ urlpatterns = [
     path("studies/reproduce", views.study_reproduce, name="study-reproduce"),
     path("studies/<uuid:study_id>/", views.study_detail, name="study-detail"),
     path("studies/<uuid:study_id>/trials/<int:number>/", views.trial_detail, name="trial-detail"),
+    path("studies/<uuid:study_id>/trials/<int:number>/chat/", views.trial_chat, name="trial-chat"),
     path("compare", views.study_compare, name="compare"),
     path("queue/", views.work_queue, name="queue"),
     path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),

@@ -1,5 +1,6 @@
 """The pages: server-rendered from the selectors, made live by the scripts in static/studies."""
 
+from studies.views.chats import trial_chat
 from studies.views.compare import study_compare
 from studies.views.creation import study_new
 from studies.views.queue import work_queue
@@ -13,6 +14,7 @@ __all__ = [
     "study_list",
     "study_new",
     "study_reproduce",
+    "trial_chat",
     "trial_detail",
     "work_queue",
 ]
