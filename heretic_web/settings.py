@@ -5,6 +5,7 @@ from pathlib import Path
 import dj_database_url
 import django_stubs_ext
 from csp.constants import NONE, SELF
+from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
@@ -94,6 +95,15 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
 
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Apart from the default one: figures are large, and must not push out rate counters.
+    "figures": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "figures",
+        "OPTIONS": {"MAX_ENTRIES": 60},
+    },
+}
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -175,8 +185,14 @@ NINJA_PAGINATION_CLASS = "ninja.pagination.LimitOffsetPagination"
 
 
 def _admin_page(title: str, icon: str, name: str) -> dict[str, object]:
+    """A line of the admin's menu, shown to those who may open the page."""
     link = reverse_lazy(f"admin:{name}_changelist")
-    return {"title": title, "icon": icon, "link": link}
+    permission = name.replace("_", ".view_")
+
+    def is_shown(request: HttpRequest) -> bool:
+        return request.user.has_perm(permission)
+
+    return {"title": title, "icon": icon, "link": link, "permission": is_shown}
 
 
 UNFOLD = {

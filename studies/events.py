@@ -72,6 +72,7 @@ class TrialFinished:
     trial: Json  # as the API shows it
     front: list[int]  # numbers of the trials that are Pareto-optimal now
     n_finished: int
+    recommended: int | None = None  # the front's compromise, by its number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,24 @@ class Extended:
     kind: ClassVar = "extended"
 
     n_trials: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyAnnotated:
+    kind: ClassVar = "study_annotated"
+
+    name: str
+    notes: str
+    tags: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialAnnotated:
+    kind: ClassVar = "trial_annotated"
+
+    trial: int
+    note: str
+    tags: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +125,8 @@ Event = (
     | TrialFinished
     | TrialFailed
     | Extended
+    | StudyAnnotated
+    | TrialAnnotated
     | Enqueued
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from studies.engine.pareto import dominates
-from studies.engine.scorer_settings import SCORERS
+from studies.engine.scorer_settings import SCORERS, ScorerType
 from studies.models import Trial
 
 Json = dict[str, Any]
@@ -13,15 +13,28 @@ Objectives = Sequence[tuple[str, str]]  # (name of the score, "minimize" | "maxi
 
 def objectives_of(snapshot: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The optimised scores of a frozen study, in the order of its trials' values."""
+    return [(name, said) for name, said, _ in _scorers(snapshot) if said != "none"]
+
+
+def spans_of(snapshot: Mapping[str, Any]) -> list[float]:
+    """How much of each objective is everything, in the same order."""
+    return [kind.span for _, said, kind in _scorers(snapshot) if said != "none"]
+
+
+def wanted_directions(snapshot: Mapping[str, Any]) -> dict[str, str]:
+    """Say of each scorer by name which way is good; of one that only reports, its usual way."""
+    return {
+        name: kind.direction if said == "none" else said for name, said, kind in _scorers(snapshot)
+    }
+
+
+def _scorers(snapshot: Mapping[str, Any]) -> list[tuple[str, str, ScorerType]]:
+    """The name, the direction and the kind of each scorer of a frozen study."""
     settings = {row["name"]: row["value"] for row in snapshot["settings"]}
-    scorers = [
-        (one, SCORERS[one["scorer"]], one.get("optimization"))
-        for one in settings.get("scorers") or []
-    ]
+    rows = [(one, SCORERS[one["scorer"]]) for one in settings.get("scorers") or []]
     return [
-        (one.get("name") or kind.label, direction or kind.direction)
-        for one, kind, direction in scorers
-        if (direction or kind.direction) != "none"
+        (one.get("name") or kind.label, one.get("optimization") or kind.direction, kind)
+        for one, kind in rows
     ]
 
 

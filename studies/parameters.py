@@ -1,17 +1,18 @@
 """Loads presets and overrides from the database and resolves them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 from django.conf import settings
 from django.db.models import Q
 
 from studies.engine import parameters as engine
+from studies.engine import targeting
 from studies.engine.errors import EngineError, InvalidInputError, Problem
 from studies.engine.methods import method_get
 from studies.engine.methods.schema import Method
-from studies.engine.model_files import cached_facts, inspect_model, locate_model
+from studies.engine.model_files import ModelFacts, cached_facts, inspect_model, locate_model
 from studies.engine.parameters import Key, Layer, Resolved
 from studies.engine.settings import (
     ResolvedSetting,
@@ -35,6 +36,8 @@ class Resolution:
     parameters: Mapping[Key, Resolved]
     settings: Mapping[str, ResolvedSetting]
     n_layers: int | None = None
+    # Of components that only some families have, while it is unknown which this model has.
+    further: Mapping[Key, Resolved] = field(default_factory=dict)
 
     @property
     def space(self) -> dict[Key, Value]:
@@ -45,11 +48,12 @@ class Resolution:
         """The table that pages, the admin and the API show, and that a study freezes."""
         return {
             "parameters": [self._parameter(r) for r in self.parameters.values()],
-            "settings": [
-                {"name": s.name, "value": s.value, "source": s.source, "chain": _chain(s.chain)}
-                for s in self.settings.values()
-            ],
+            "settings": [self._setting(s) for s in self.settings.values()],
         }
+
+    def further_json(self) -> list[Json]:
+        """Rows that a study freezes for the worker, which keeps those of the model's components."""
+        return [self._parameter(r) for r in self.further.values()]
 
     def check(self) -> None:
         """Refuse settings that are incomplete or contradict each other.
@@ -58,6 +62,12 @@ class Resolution:
             InvalidInputError: with every such setting.
         """
         complete_settings(self.method, {s.name: s.value for s in self.settings.values()})
+
+    def _setting(self, s: ResolvedSetting) -> Json:
+        row = {"name": s.name, "value": s.value, "source": s.source, "chain": _chain(s.chain)}
+        if s.name in targeting.SETTINGS and s.value and self.n_layers:
+            row["layers"] = targeting.layers_of(s.name, cast(list[object], s.value), self.n_layers)
+        return row
 
     def _parameter(self, resolved: Resolved) -> Json:
         key, value = resolved.key, resolved.value
@@ -100,12 +110,42 @@ def profile_resolve(
         Layer(STUDY, own_parameters),
     ]
     setting_layers = [(p.name, profile_settings(p)) for p in ancestry] + [(STUDY, own_settings)]
+    resolved_settings = resolve_settings(method, setting_layers)
+    facts = model_facts(model)
+    if n_layers is None and facts:
+        n_layers = facts.n_layers
+    shown, further = _table_components(method, facts, n_layers, resolved_settings)
+    rest = engine.resolve(method, layers, further)
     return Resolution(
         method=method,
-        parameters=engine.resolve(method, layers),
-        settings=resolve_settings(method, setting_layers),
-        n_layers=n_layers if n_layers is not None else model_n_layers(model),
+        parameters=engine.resolve(method, layers, shown),
+        settings=resolved_settings,
+        n_layers=n_layers,
+        further={key: one for key, one in rest.items() if key.component},
     )
+
+
+def _table_components(
+    method: Method,
+    facts: ModelFacts | None,
+    n_layers: int | None,
+    settings: Mapping[str, ResolvedSetting],
+) -> tuple[list[str], list[str]]:
+    """The components of the table, and those that the model may turn out to have as well.
+
+    Raises:
+        InvalidInputError: the settings name a component or a layer that the model lacks.
+    """
+    names = (*targeting.SETTINGS, "target_components")
+    # Stored settings may have been edited past the checks.
+    parse_settings(method, {name: settings[name].value for name in names})
+    values = {name: cast(Any, settings[name].value) for name in names}
+    if n_layers is not None:
+        targeting.untouched_layers(*(values[name] for name in targeting.SETTINGS), n_layers)
+    model, targets = facts.components if facts else (), values["target_components"]
+    if model:
+        targeting.check_targets(targets, model)
+    return targeting.table_components(method.known_components, method.components, model, targets)
 
 
 def profile_settings(profile: Profile) -> Json:
@@ -114,16 +154,29 @@ def profile_settings(profile: Profile) -> Json:
     return {**profile.settings, **({"scorers": scorers} if scorers else {})}
 
 
-def model_n_layers(model: str) -> int | None:
-    """The layer count of a local or cached model, read without loading weights."""
+def model_facts(model: str) -> ModelFacts | None:
+    """What the files of a local or cached model say of it, read without loading weights."""
     if not model:
         return None
     try:
         ref = locate_model(model, settings.MODEL_ROOTS)
-        facts = inspect_model(ref.path) if ref.path else cached_facts(ref.source)
+        return inspect_model(ref.path) if ref.path else cached_facts(ref.source)
     except EngineError:
         return None
-    return facts.n_layers if facts else None
+
+
+def snapshot_settle(snapshot: Json, components: Iterable[str], n_layers: int) -> Json:
+    """Fit a study's frozen table to its model, once that is loaded: components and layers."""
+    method, present = method_get(snapshot["method"]), {"", *components}
+    rows = [*snapshot["parameters"], *snapshot.get("further_parameters", [])]
+    fitting = [row for row in rows if row["component"] in present]
+    for row in fitting:
+        key, value = Key(row["name"], row["component"]), parse_value("", row["value"])
+        row["layers"] = engine.derived_layers(method, key, value, n_layers)
+    for row in snapshot["settings"]:
+        if row["name"] in targeting.SETTINGS and row["value"]:
+            row["layers"] = targeting.layers_of(row["name"], row["value"], n_layers)
+    return {**snapshot, "parameters": fitting, "further_parameters": [], "n_layers": n_layers}
 
 
 def value_display(value: object) -> str:
@@ -197,8 +250,7 @@ def _row_values(method: Method, rows: Iterable[SpecColumns]) -> dict[Key, Any]:
     values = {}
     for row in rows:
         key = Key(row.parameter, row.component)
-        values[key] = parse_value(row.place, row.raw)
-        engine.check_value(method, key, values[key], row.place)
+        values[key] = engine.read_value(method, key, row.raw, row.place)
     return values
 
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from studies.engine.errors import EngineError, Problem
-from studies.engine.override_rows import DUPLICATE, tie_problem
+from studies.engine.override_rows import DUPLICATE, look_alike_problem, tie_problem
 from studies.engine.parameters import Key
 from studies.engine.problems import shown
 from studies.engine.roots import OutsideRootsError, path_below
@@ -82,8 +82,9 @@ def override_problems(row: ModelOverride) -> list[Problem]:
     key = Key(row.parameter, row.component)
     if (row.pattern, key) in claims:
         return [Problem("pattern", f"{key} {DUPLICATE}")]
-    tie = tie_problem(row.pattern, key, claims)
-    return [Problem("pattern", tie)] if tie else []
+    message = look_alike_problem(row.pattern, (pattern for pattern, _ in claims))
+    message = message or tie_problem(row.pattern, key, claims)
+    return [Problem("pattern", message)] if message else []
 
 
 def profile_uses(profile: Profile) -> str:

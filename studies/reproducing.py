@@ -18,7 +18,7 @@ from studies.engine.prompt_sources import check_dataset_name, digest, parse_spli
 from studies.engine.reference_bundle import METHOD, is_reference, read_reference
 from studies.frozen import DATASET_COLUMNS, prompt_set_lines
 from studies.models import FrozenPrompts, Profile, PromptSet
-from studies.parameters import Resolution, model_n_layers, profile_resolve
+from studies.parameters import Resolution, model_facts, profile_resolve
 
 Json = dict[str, Any]
 
@@ -83,7 +83,8 @@ def _reference_plan(
     settings = raw.get("settings")
     named = settings.get("model", "") if isinstance(settings, Mapping) else ""
     chosen = model or str(named)
-    read = read_reference(raw, n_layers or model_n_layers(chosen))
+    facts = model_facts(chosen)
+    read = read_reference(raw, n_layers or (facts.n_layers if facts else None))
     prompts = {
         slug: {"name": slug, "source": "dataset", "digest": "", "count": None}
         | {"dataset": _dataset(slug, source, f"prompts.{slug}")}

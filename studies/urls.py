@@ -10,6 +10,7 @@ urlpatterns = [
     path("studies/new", views.study_new, name="study-new"),
     path("studies/reproduce", views.study_reproduce, name="study-reproduce"),
     path("studies/<uuid:study_id>/", views.study_detail, name="study-detail"),
+    path("studies/<uuid:study_id>/analysis/", views.study_analysis, name="study-analysis"),
     path("studies/<uuid:study_id>/trials/<int:number>/", views.trial_detail, name="trial-detail"),
     path("studies/<uuid:study_id>/trials/<int:number>/chat/", views.trial_chat, name="trial-chat"),
     path("compare", views.study_compare, name="compare"),

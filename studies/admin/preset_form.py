@@ -8,24 +8,45 @@ from django import forms
 from pydantic import BaseModel
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from studies.admin.setting_fields import UNSET, Inherited, setting_fields
+from studies.admin.setting_fields import UNSET, Inherited, OfferedField, setting_fields
 from studies.admin.setting_values import setting_display
 from studies.admin.spec_form import sentence
 from studies.engine.errors import EngineError, InvalidInputError, Problem
 from studies.engine.methods import METHODS, method_get
+from studies.engine.presets import parse_columns
 from studies.engine.settings import StudySettings, parse_settings, resolve_settings, settings_class
 from studies.models import Profile
 from studies.models.parameters import METHOD_DEFAULT
 from studies.parameters import profile_resolve
-from studies.preset_rules import family_problems
+from studies.preset_rules import (
+    family_problems,
+    model_problems,
+    prompt_set_problems,
+    taken_problems,
+)
 
 PREFIX: Final = "setting_"
+TYPED: Final = ("name", "slug", "description", "model")
 ROWS: Final = "scorers"  # edited as rows of their own
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Search": ("n_trials", "n_startup_trials", "seed"),
     "Prompts": ("good_prompts", "bad_prompts", "system_prompt"),
-    "Answers": ("response_prefix", "max_response_length", "chain_of_thought_skips"),
-    "Model": ("target_components", "dtypes", "model_commit", "batch_size", "max_batch_size"),
+    "Answers": (
+        "response_prefix",
+        "max_response_length",
+        "early_verdict",
+        "chain_of_thought_skips",
+    ),
+    "Model": (
+        "target_components",
+        "untouched_layers",
+        "untouched_layer_fractions",
+        "dtypes",
+        "model_commit",
+        "batch_size",
+        "max_batch_size",
+        "trials_per_batch",
+    ),
 }
 
 
@@ -34,7 +55,7 @@ class PresetForm(forms.ModelForm[Profile]):
 
     setting_names: ClassVar[tuple[str, ...]] = ()
 
-    method = forms.ChoiceField(
+    method = OfferedField(
         label="Method",
         choices=[(name, method.label) for name, method in METHODS.items()],
         initial=METHOD_DEFAULT,
@@ -52,31 +73,52 @@ class PresetForm(forms.ModelForm[Profile]):
         stored = self.instance.settings
         for name in self.setting_names:
             self.initial[PREFIX + name] = stored.get(name, UNSET)
+        for name in TYPED:  # the engine judges them, with its words
+            self.fields[name].validators = []
+            self.fields[name].required = False
 
     def clean(self) -> dict[str, Any]:
         """Check the settings together, as the API would, and keep only those that are set."""
         cleaned = super().clean() or {}
+        problems = self._column_problems(cleaned) + self._setting_problems(cleaned)
+        for problem in problems:
+            self._add_problem(problem)
+        return cleaned
+
+    def _setting_problems(self, cleaned: dict[str, Any]) -> list[Problem]:
+        method = METHODS.get(cleaned.get("method", ""))
+        if method is None:  # said of the method already
+            return []
         given = {name: cleaned.get(PREFIX + name, UNSET) for name in self.setting_names}
         raw = {name: value for name, value in given.items() if value is not UNSET}
         try:
-            method = method_get(cleaned.get("method", METHOD_DEFAULT))
             self.instance.settings = parse_settings(method, raw)
         except InvalidInputError as error:
-            for problem in error.problems:
-                self._add_problem(problem)
-        self._judge_family(cleaned)
-        return cleaned
+            return list(error.problems)
+        return prompt_set_problems(self.instance.settings)
+
+    def _column_problems(self, cleaned: dict[str, Any]) -> list[Problem]:
+        typed: dict[str, object] = {
+            name: cleaned[name] for name in (*TYPED, "method") if name in cleaned
+        }
+        try:
+            columns = parse_columns(typed)
+        except InvalidInputError as error:
+            return list(error.problems)
+        cleaned |= columns
+        problems = [*taken_problems(self.instance, columns), *model_problems(cleaned["model"])]
+        if "parent" in cleaned:
+            problems += family_problems(self.instance, cleaned["parent"], cleaned["method"])
+        return problems
 
     def _add_problem(self, problem: Problem) -> None:
+        if not problem.place.startswith("settings."):
+            self.add_error(problem.place, sentence(problem.message))
+            return
         name, rest = setting_place(problem.place)
         field = PREFIX + name
         text = f"{rest}: {problem.message}" if rest else sentence(problem.message)
         self.add_error(field if field in self.fields else None, text)
-
-    def _judge_family(self, cleaned: dict[str, Any]) -> None:
-        if {"parent", "method"} <= cleaned.keys():
-            for problem in family_problems(self.instance, cleaned["parent"], cleaned["method"]):
-                self.add_error(problem.place, sentence(problem.message))
 
 
 def setting_place(place: str) -> tuple[str, str]:

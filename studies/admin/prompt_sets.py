@@ -54,9 +54,6 @@ class PromptSetForm(forms.ModelForm[PromptSet]):
 
     def _read(self, cleaned: dict[str, Any]) -> None:
         main = FIELDS_OF[cleaned["source"]][0]
-        if not cleaned.get(main):
-            self.add_error(main, "This is needed for the chosen source.")
-            return
         try:
             prompt_set_check(PromptSet(**cleaned))
         except EngineError as error:

@@ -45,7 +45,10 @@ def _parameter_row(row: Json) -> Json:
 def _setting_row(row: Json) -> Json:
     name = row["name"]
     earlier = [{**old, "display": setting_display(name, old["value"])} for old in row["chain"]]
-    return row | {"display": setting_display(name, row["value"]), "chain": earlier}
+    display = setting_display(name, row["value"])
+    if row.get("layers") is not None:
+        display += f" (layers {', '.join(map(str, row['layers'])) or 'none'})"
+    return row | {"display": display, "chain": earlier}
 
 
 def layers_display(layers: object) -> str:

@@ -7,13 +7,13 @@ from django import forms
 from django.core.exceptions import ValidationError
 from unfold.forms import PaginationInlineFormSet
 
-from studies.admin.setting_fields import UNSET, Inherited, setting_field
+from studies.admin.setting_fields import UNSET, Inherited, OfferedField, setting_field
 from studies.admin.setting_values import setting_display
 from studies.admin.spec_form import sentence
 from studies.admin.widgets import HintSelect
 from studies.engine.errors import InvalidInputError, Problem
 from studies.engine.methods import METHODS, method_get
-from studies.engine.scorer_settings import SCORERS
+from studies.engine.scorer_settings import SCORERS, scorer_name_problem
 from studies.engine.settings import parse_settings
 from studies.models import ScorerSpec
 from studies.models.parameters import METHOD_DEFAULT
@@ -29,7 +29,7 @@ class ScorerForm(forms.ModelForm[ScorerSpec]):
 
     option_fields: ClassVar[dict[str, tuple[str, str]]] = {}  # field → (scorer, setting)
 
-    scorer = forms.ChoiceField(choices=[(n, s.label) for n, s in SCORERS.items()])
+    scorer = OfferedField(choices=[(n, s.label) for n, s in SCORERS.items()])
 
     class Meta:
         model = ScorerSpec
@@ -41,9 +41,17 @@ class ScorerForm(forms.ModelForm[ScorerSpec]):
         choices = list(self.fields["scorer"].choices)  # type: ignore[attr-defined]
         self.fields["scorer"].widget = HintSelect(hints)
         self.fields["scorer"].widget.choices = choices
+        self.fields["name"].validators = []  # the engine judges it, with its words
         for field, (scorer, name) in self.option_fields.items():
             stored = self.instance.options if self.instance.scorer == scorer else {}
             self.initial[field] = stored.get(name, UNSET)
+
+    def clean_name(self) -> str:
+        """The name, if it has one of its own."""
+        name: str = self.cleaned_data["name"]
+        if name and (message := scorer_name_problem(name)):
+            raise ValidationError(sentence(message))
+        return name
 
     def clean(self) -> dict[str, Any]:
         """Keep the chosen scorer's own settings, judged as the API judges them."""

@@ -24,12 +24,16 @@ from studies.admin.setting_values import (
     NONE_LABEL,
     NONE_LABELS,
     items_of,
+    number_or_text,
     pairs_of,
     pairs_text,
+    spans_of,
+    spans_text,
     text_of,
     without_none,
 )
 from studies.admin.widgets import ModeWidget
+from studies.engine import targeting
 from studies.models import PromptSet
 
 
@@ -80,11 +84,12 @@ class OpenField(forms.Field):
             return True
 
 
-class OpenInteger(OpenField, forms.IntegerField):
+class OpenInteger(OpenField, forms.CharField):
     widget = UnfoldAdminIntegerFieldWidget
+    to_json = staticmethod(number_or_text)
 
 
-class OpenFloat(OpenField, forms.FloatField):
+class OpenFloat(OpenInteger):
     widget = UnfoldAdminDecimalFieldWidget
 
 
@@ -93,14 +98,22 @@ class OpenText(OpenField, forms.CharField):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - Django's options
         super().__init__(strip=False, **options)
+        self.validators = []  # the engine judges it
 
 
-class OpenChoice(OpenField, forms.ChoiceField):
+class OfferedField(forms.ChoiceField):
+    """A choice whose select offers the good ones; the engine judges what is sent."""
+
+    def valid_value(self, value: object) -> bool:
+        return True
+
+
+class OpenChoice(OpenField, OfferedField):
     widget = UnfoldAdminSelectWidget
 
 
 class OpenBoolean(OpenChoice):
-    to_json = staticmethod(lambda value: value == "true")
+    to_json = staticmethod(lambda value: {"true": True, "false": False}.get(value, value))
     to_text = staticmethod(lambda value: str(value).lower())
 
 
@@ -114,6 +127,12 @@ class OpenPairs(OpenField, forms.CharField):
     widget = UnfoldAdminExpandableTextareaWidget
     to_json = staticmethod(pairs_of)
     to_text = staticmethod(pairs_text)
+
+
+class OpenSpans(OpenField, forms.CharField):
+    widget = UnfoldAdminTextInputWidget
+    to_json = staticmethod(spans_of)
+    to_text = staticmethod(spans_text)
 
 
 class ModeField(forms.Field):
@@ -202,6 +221,8 @@ def _typed_field(
     simple: dict[Any, type[OpenField]] = {int: OpenInteger, float: OpenFloat, str: OpenText}
     if name in PROMPT_SETS:
         return OpenChoice(choices=lambda: [("", open_label), *prompt_set_choices()], **common)
+    if name in targeting.SETTINGS:
+        return OpenSpans(**common)
     if annotation is bool:
         return OpenBoolean(choices=[("", open_label), ("true", "Yes"), ("false", "No")], **common)
     if annotation in simple:

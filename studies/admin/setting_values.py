@@ -1,9 +1,16 @@
 """How a setting's JSON value is typed into, and read from, one line or block of text."""
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final, get_args, get_origin
 
+from studies.engine import targeting
+
+Json = Any
+
 PAIR: Final = "=>"
+SPAN: Final = "–"
+_SPAN: Final = re.compile(r"([\d.]+)\s*(?:–|-|…|to)\s*([\d.]+)")
 NONE_LABEL: Final = "none"
 # What null means for a setting, where it is more than "none".
 NONE_LABELS: Final = {
@@ -18,9 +25,9 @@ NONE_LABELS: Final = {
 def number_or_text(typed: str) -> int | float | str:
     """Read a number where the text is one; the engine judges whether it fits."""
     text = typed.strip()
-    if re.fullmatch(r"[+-]?\d{1,19}", text):
+    if re.fullmatch(r"[+-]?\d{1,4000}", text):
         return int(text)
-    if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text):
+    if re.fullmatch(r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf|nan)", text):
         return float(text)
     return text
 
@@ -30,6 +37,26 @@ def items_of(typed: str) -> list[str]:
     text = typed.strip()
     parts = text.splitlines() if "\n" in text else text.split(",")
     return [part.strip() for part in parts if part.strip()]
+
+
+def spans_of(typed: str) -> list[Json]:
+    """Read numbers and ranges, `0, 3, 5–7`, or `none`; anything else stays text, to be refused."""
+    return [] if typed.strip().lower() == NONE_LABEL else [_span(item) for item in items_of(typed)]
+
+
+def spans_text(spans: Iterable[Json]) -> str:
+    """Write numbers and ranges as a person types them."""
+    parts = (
+        f"{span['low']}{SPAN}{span['high']}" if isinstance(span, dict) else str(span)
+        for span in spans
+    )
+    return ", ".join(parts) or NONE_LABEL
+
+
+def _span(item: str) -> Json:
+    if match := _SPAN.fullmatch(item):
+        return {"low": number_or_text(match[1]), "high": number_or_text(match[2])}
+    return number_or_text(item)
 
 
 def text_of(value: object) -> str:
@@ -46,6 +73,8 @@ def setting_display(name: str, value: object) -> str:
         return NONE_LABELS.get(name, NONE_LABEL)
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if name in targeting.SETTINGS and isinstance(value, list):
+        return spans_text(value)
     if isinstance(value, list | tuple) and value and isinstance(value[0], dict):
         return ", ".join(scorer_display(row) for row in value)
     if isinstance(value, list | tuple) and value and isinstance(value[0], list | tuple):

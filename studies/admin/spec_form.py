@@ -4,18 +4,21 @@ import re
 from typing import Any, Final
 
 from django import forms
+from django.core.exceptions import ValidationError
 from unfold.widgets import (
     UnfoldAdminExpandableTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
 from studies.admin.parameter_hints import parameter_attributes
+from studies.admin.setting_fields import OfferedField
 from studies.admin.setting_values import items_of, number_or_text, text_of
 from studies.admin.widgets import HintSelect, SuggestInput
 from studies.engine.errors import Problem
 from studies.engine.methods import METHODS, method_get
 from studies.engine.override_rows import row_problems
 from studies.engine.parameters import Key
+from studies.engine.patterns import pattern_problem
 from studies.engine.texts import tidy_comment
 from studies.models import SpecColumns, SpecKind
 from studies.models.parameters import METHOD_DEFAULT, comment_shape
@@ -24,28 +27,26 @@ VALUE_COLUMNS: Final = ("constant", "low", "high", "step", "log", "choices")
 SPEC_COLUMNS: Final = ("parameter", "component", "kind", *VALUE_COLUMNS, "comment")
 ENDS: Final = ("low", "high", "step")
 _ENDS: Final = re.compile(r"\.(low|high|step|log)$")
+_INDEX: Final = re.compile(r"\[\d+\]$")  # of a choice
 
 
 def _number_field(name: str) -> forms.CharField:
     """A field for a number that is kept as typed: 1 is not 1.0."""
     attributes = {"placeholder": name, "inputmode": "decimal", "autocomplete": "off"}
     widget = UnfoldAdminTextInputWidget(attributes)
-    return forms.CharField(required=False, max_length=100, widget=widget)
+    return forms.CharField(required=False, widget=widget)
 
 
 class SpecForm(forms.ModelForm[SpecColumns]):
     """One parameter of a method; `method` is the method of the preset that the row belongs to."""
 
-    parameter = forms.ChoiceField(help_text="What to set.")
-    component = forms.CharField(
-        required=False, max_length=60, help_text="Blank: every component of the model."
-    )
+    parameter = OfferedField(help_text="What to set.")
+    component = forms.CharField(required=False, help_text="Blank: every component of the model.")
     constant = forms.CharField(
-        required=False, max_length=100, widget=UnfoldAdminTextInputWidget({"placeholder": "value"})
+        required=False, widget=UnfoldAdminTextInputWidget({"placeholder": "value"})
     )
     choices = forms.CharField(
         required=False,
-        max_length=2000,
         widget=UnfoldAdminExpandableTextareaWidget({"placeholder": "one, two, three", "rows": 1}),
         help_text="Separated by commas, or one a line.",
     )
@@ -66,6 +67,16 @@ class SpecForm(forms.ModelForm[SpecColumns]):
         self._offer_parameters()
         for name in ("constant", "choices", *ENDS):
             self.initial[name] = text_of(getattr(self.instance, name))
+        if "pattern" in self.fields:  # the engine judges it, with its words
+            self.fields["pattern"].validators = []
+            self.fields["pattern"].required = False
+
+    def clean_pattern(self) -> str:
+        """The pattern of an override."""
+        pattern: str = self.cleaned_data["pattern"]
+        if message := pattern_problem(pattern):
+            raise ValidationError(sentence(message))
+        return pattern
 
     def clean_comment(self) -> str:
         """The comment as a parameter file gives it back."""
@@ -95,7 +106,10 @@ class SpecForm(forms.ModelForm[SpecColumns]):
     def _add_problem(self, probe: SpecColumns, problem: Problem) -> None:
         field = row_field(problem.place, SpecKind(probe.kind))
         if field not in self.errors:  # else the field has said already what is wrong with it
-            self.add_error(field, sentence(problem.message))
+            at = _INDEX.search(problem.place)
+            self.add_error(
+                field, f"{at[0]}: {problem.message}" if at else sentence(problem.message)
+            )
 
     def _own_method(self) -> str:
         return str(
@@ -111,7 +125,7 @@ class SpecForm(forms.ModelForm[SpecColumns]):
         field.widget = HintSelect(attributes)
         field.choices = [("", "Choose …"), *known.items()]  # type: ignore[attr-defined]
         self.fields["component"].widget = SuggestInput(
-            suggestions=self.row_method.components, placeholder="every"
+            suggestions=self.row_method.known_components, placeholder="every"
         )
 
 

@@ -7,7 +7,7 @@ from django import forms
 from unfold.forms import PaginationInlineFormSet
 
 from studies.admin.spec_form import SpecForm, sentence
-from studies.engine.override_rows import DUPLICATE, tie_problem
+from studies.engine.override_rows import DUPLICATE, look_alike_problem, tie_problem
 from studies.engine.parameters import Key
 
 
@@ -34,9 +34,11 @@ class OverrideFormSet(SpecFormSet):
         super().clean()
         earlier: list[tuple[str, Key]] = []
         for form in live_forms(self.forms):
-            if message := tie_problem(*row_claim(form), earlier):
+            pattern, key = row_claim(form)
+            message = look_alike_problem(pattern, (rival for rival, _ in earlier))
+            if message := message or tie_problem(pattern, key, earlier):
                 form.add_error("pattern", sentence(message))
-            earlier.append(row_claim(form))
+            earlier.append((pattern, key))
 
 
 def live_forms(every: Iterable[forms.BaseForm]) -> list[SpecForm]:

@@ -2,11 +2,14 @@
 
 from studies.api import (
     chats,
+    downloads,
     events,
     exports,
+    figures,
     forks,
     health,
     jobs,
+    labels,
     overrides,
     profile_changes,
     profile_files,
@@ -39,6 +42,9 @@ api.add_router("/prompt-sets", prompt_sets.router)
 api.add_router("/studies", studies.router)
 api.add_router("/studies", forks.router)
 api.add_router("/studies", trials.router)
+api.add_router("/studies", labels.router)
+api.add_router("/studies", figures.router)
+api.add_router("/studies", downloads.router)
 api.add_router("/studies", events.router)
 api.add_router("/studies", exports.trial_router)
 api.add_router("/studies", chats.trial_router)

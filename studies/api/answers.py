@@ -110,6 +110,7 @@ class SettingOut(Schema):
     value: Any
     source: str = Field(description="The layer that decided.")
     chain: list[Decision] = []
+    layers: list[int] | None = Field(None, description="The layers that it means, where any.")
 
 
 class ResolvedOut(Schema):
@@ -175,6 +176,8 @@ class StudyRow(Schema):
     n_failed: int
     n_taken_over: int = Field(description="Trials of other studies, beside its own.")
     best: list[Json] = Field(description="The best value of each objective.")
+    notes: str = Field(description="People's own.")
+    tags: list[str]
     error: ErrorOut | None
     seconds: float = Field(description="Spent in finished trials.")
     created_at: datetime
@@ -189,7 +192,8 @@ class StudyOut(StudyRow):
     baseline: list[Json]
     facts: Json
     n_layers: int | None
-    notes: list[str]
+    remarks: list[str] = Field(description="What loading noticed.")
+    recommended: int | None = Field(description="The front's compromise, by its number.")
     actions: list[str] = Field(description="What can be done with it now.")
     fork: ForkOut | None = Field(description="What it was made from, if it is a fork.")
     waiting: list[WaitingOut] = Field(description="What it is to try next.")
@@ -219,6 +223,12 @@ class TrialOut(Schema):
     scores: list[ScoreOut]
     seconds: float
     pareto: bool
+    recommended: bool = Field(
+        description="The front's trial nearest to the best value of every objective, each "
+        "measured in its own full span: 1 for a share, 1 nat for a divergence."
+    )
+    note: str
+    tags: list[str]
     error: str | None
 
 
@@ -227,6 +237,73 @@ class ResponseOut(Schema):
     prompt: str
     response: str
     matched: list[str] = Field(description="The markers found in the response.")
+    cut: bool = Field(
+        default=False,
+        description="Ended as soon as the verdict was settled; the model would have gone on.",
+    )
+    verdict: bool | None = Field(description="Whether the scorer counted it; null: not stored.")
+
+
+class PieceOut(Schema):
+    changed: bool
+    text: str
+
+
+class VerdictOut(Schema):
+    scorer: str
+    counted: bool
+    counted_before: bool | None
+    is_good: bool = Field(description="Counted where maximised, not counted where minimised.")
+
+
+class AnswerOut(Schema):
+    position: int = Field(description="Among the trial's answers; what a label names.")
+    prompt: str
+    response: str
+    before: str | None = Field(description="The original model's response, if it is stored.")
+    cut: bool = Field(
+        description="Ended as soon as the verdict was settled; the model would have gone on."
+    )
+    pieces: list[PieceOut] = Field(description="The response, cut where it differs from before.")
+    pieces_before: list[PieceOut]
+    matched: list[str]
+    matched_before: list[str]
+    verdicts: list[VerdictOut]
+    label: bool | None = Field(description="Your own: true is a thumb up.")
+    up: int = Field(description="Thumbs up of everybody.")
+    down: int
+
+
+class AgreementCounts(Schema):
+    n: int
+    agreed: int
+    both_good: int
+    both_bad: int
+    only_person: int = Field(description="The person says good, the scorer bad.")
+    only_scorer: int
+    kappa: float | None = Field(description="Cohen's kappa; null where it is not defined.")
+
+
+class AgreementOut(Schema):
+    scorer: str
+    mine: AgreementCounts
+    everybody: AgreementCounts
+
+
+class AnswersOut(Schema):
+    items: list[AnswerOut]
+    count: int = Field(description="Of all answers that the filter lets through.")
+    counts: dict[str, int] = Field(description="Answers by filter.")
+    agreement: list[AgreementOut]
+
+
+class LabelOut(Schema):
+    position: int
+    label: bool | None
+    up: int
+    down: int
+    counts: dict[str, int]
+    agreement: list[AgreementOut]
 
 
 class EventsOut(Schema):

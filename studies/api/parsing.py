@@ -9,7 +9,7 @@ from ninja.parser import Parser
 
 from studies.api.errors import BodyError
 from studies.engine.errors import Problem
-from studies.engine.problems import MAX_DEPTH, place_at, shown
+from studies.engine.problems import MAX_DEPTH, TOO_DEEP, place_at, shown
 
 TOML = "application/toml"
 MAX_BYTES = 256 * 1024
@@ -76,7 +76,7 @@ def read_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON
     except json.JSONDecodeError as error:
         raise _refused("body", f"is not valid JSON at position {error.pos}") from error
     except RecursionError as error:
-        raise _refused("body", f"is nested too deeply (limit {MAX_DEPTH})") from error
+        raise _refused("body", TOO_DEEP) from error
     problems = list(_faults(value))
     if problems:
         raise BodyError(400, "invalid_json", problems)
@@ -115,7 +115,7 @@ def _faults(root: object) -> Iterator[Problem]:
         path, value = waiting.pop()
         message = _fault(value)
         if isinstance(value, dict | list) and len(path) >= MAX_DEPTH:
-            message = f"is nested too deeply (limit {MAX_DEPTH})"
+            message = TOO_DEEP
         if message:
             yield Problem(place_at("", path) or "body", message)
         elif isinstance(value, dict):
@@ -135,7 +135,7 @@ def _fault(value: object) -> str:
     if isinstance(value, str) and not value.isascii() and _writable(value) != value:
         return "contains an invalid Unicode character"
     if isinstance(value, str) and "\0" in value:  # PostgreSQL cannot store it
-        return "contains an invalid character (U+0000)"
+        return "contains a control character (U+0000)"
     return ""
 
 

@@ -7,8 +7,10 @@ from studies.api.answers import Page, ProfileDetailOut, ProfileOut, ResolvedOut,
 from studies.api.auth import LOOKING, ApiRequest, allowed
 from studies.api.schemas import PageQuery, ResolveIn, Slug
 from studies.commands.enqueuing import entries_read
+from studies.engine.problems import refuse
 from studies.models import Profile
 from studies.parameters import profile_resolve
+from studies.preset_rules import prompt_set_problems
 from studies.selectors import preset_document, profiles_active
 
 router = Router(tags=["profiles"])
@@ -44,6 +46,7 @@ def resolve(request: ApiRequest, slug: Slug, body: ResolveIn) -> dict[str, Any]:
         settings=body.settings,
         n_layers=body.n_layers,
     )
+    refuse(prompt_set_problems(body.settings or {}))
     entries = [entry.model_dump() for entry in body.enqueue]
     entries_read(request.auth, resolution.method, resolution.space, entries)
     return resolution.as_json()

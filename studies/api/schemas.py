@@ -6,8 +6,11 @@ from uuid import UUID
 from ninja import Field, Header, Path, Schema
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
+from studies.commands.enqueuing import MAX_WAITING
 from studies.engine.tables import Table, fault
-from studies.models import Job, Study
+from studies.models import Job, Study, Trial
+from studies.selectors import FILTERS
+from studies.selectors.figures import FIGURES
 
 MAX_INTEGER = 2**31 - 1  # what the database's integer columns hold
 
@@ -33,6 +36,7 @@ def _key(text: str) -> str:
 
 Id = Annotated[UUID, BeforeValidator(_id)]
 Searched = AfterValidator(_searchable)
+# A name in a query: too long a one finds nothing and is refused.
 SlugText = Annotated[str, StringConstraints(max_length=60), Searched]
 ModelText = Annotated[str, StringConstraints(max_length=300), Searched]
 StudyId = Path[Id]
@@ -41,6 +45,8 @@ ExportId = Path[Id]
 ChatId = Path[Id]
 FilePath = Annotated[str, AfterValidator(_searchable), Path(max_length=300)]
 TrialNumber = Annotated[int, Path(ge=0, le=MAX_INTEGER)]
+FileType = Path[Literal["csv", "jsonl"]]
+AnswerPosition = Annotated[int, Path(ge=0, le=MAX_INTEGER)]
 Slug = Path[SlugText]
 IdempotencyKey = Annotated[
     str, AfterValidator(_key), Header("", alias="Idempotency-Key", max_length=100)
@@ -48,9 +54,15 @@ IdempotencyKey = Annotated[
 if TYPE_CHECKING:
     StatusText = str
     JobStatusText = str
+    TrialStateText = str
+    AnswerFilter = str
+    FigureKind = str
 else:  # what mypy cannot read
     StatusText = Literal[("", *Study.Status.values)]
     JobStatusText = Literal[("", *Job.Status.values)]
+    TrialStateText = Literal[("", *Trial.State.values)]
+    AnswerFilter = Literal[tuple(FILTERS)]
+    FigureKind = Literal[tuple(FIGURES)]
 
 
 class PageQuery(Schema):
@@ -61,6 +73,7 @@ class PageQuery(Schema):
 class StudyQuery(PageQuery):
     status: StatusText = ""
     model: ModelText = ""
+    tag: SlugText = ""
 
 
 class JobQuery(PageQuery):
@@ -74,6 +87,26 @@ class ChatQuery(PageQuery):
 
 class TrialQuery(PageQuery):
     pareto: bool = Field(default=False, description="Only the trials of the Pareto front.")
+    state: TrialStateText = ""
+    tag: SlugText = ""
+
+
+class AnswerQuery(PageQuery):
+    limit: int = Field(20, ge=1, le=100)
+    show: AnswerFilter = "all"
+    scorer: SlugText = Field("", description="Only answers that this scorer judged.")
+
+
+class TableQuery(Schema):
+    trial: int | None = Field(None, ge=0, le=MAX_INTEGER, description="Only this trial.")
+
+
+class FigureQuery(Schema):
+    objective: int = Field(0, ge=0, le=100, description="Which objective, from 0.")
+
+
+class LabelIn(Table):
+    label: bool | None = Field(description="true: thumb up, false: down, null: none.")
 
 
 class EventQuery(Schema):
@@ -94,7 +127,7 @@ class EnqueueEntry(Table):
     number: int | None = Field(None, ge=0, le=MAX_INTEGER, description="Of that trial.")
 
 
-Enqueue = Annotated[list[EnqueueEntry], Field(max_length=1000)]
+Enqueue = Annotated[list[EnqueueEntry], Field(max_length=MAX_WAITING)]
 
 
 class ResolveIn(Table):

@@ -10,6 +10,7 @@ from studies.api.answers import Page, StudyOut, StudyRow, page_of
 from studies.api.auth import ApiRequest
 from studies.api.fingerprints import fingerprint
 from studies.api.schemas import ExtendIn, IdempotencyKey, StudyId, StudyIn, StudyQuery
+from studies.engine.annotations import StudyAnnotation
 from studies.engine.errors import InvalidInputError, Problem
 from studies.models import Study
 from studies.selectors import (
@@ -32,6 +33,9 @@ def study_list(request: ApiRequest, query: Query[StudyQuery]) -> Json:
         studies = studies.filter(status=query.status)
     if query.model:
         studies = studies.filter(model=query.model)
+    if query.tag:
+        studies = studies.filter(tag_rows__tag=query.tag)
+    studies = studies.prefetch_related("tag_rows")
     rows = page_of(studies.defer("snapshot", "facts", "progress", "baseline"), query)
     places = study_places()
     return rows | {"items": [_row(study, places) for study in rows["items"]]}
@@ -62,6 +66,13 @@ def study_create(
 @router.get("/{study_id}", response=StudyOut, operation_id="study_read")
 def study_read(request: ApiRequest, study_id: StudyId) -> Json:
     """Read a study: how far it is, its best values, and what it runs with."""
+    return study_state(_study(request, study_id))
+
+
+@router.patch("/{study_id}", response=StudyOut, operation_id="study_annotate")
+def study_annotate(request: ApiRequest, study_id: StudyId, body: StudyAnnotation) -> Json:
+    """Change a study's name, notes or tags; what you leave out stays."""
+    commands.study_annotate(_study(request, study_id), body)
     return study_state(_study(request, study_id))
 
 

@@ -4,10 +4,11 @@ from uuid import UUID
 from django.shortcuts import get_object_or_404
 from ninja import Query, Router
 
-from studies import selectors
+from studies import commands, selectors
 from studies.api.answers import Page, ResponseOut, TrialOut, page_of
 from studies.api.auth import ApiRequest
 from studies.api.schemas import StudyId, TrialNumber, TrialQuery
+from studies.engine.annotations import TrialAnnotation
 from studies.models import Study
 
 router = Router(tags=["trials"])
@@ -16,16 +17,30 @@ Json = dict[str, Any]
 
 @router.get("/{study_id}/trials", response=Page[TrialOut], operation_id="trial_list")
 def trial_list(request: ApiRequest, study_id: StudyId, query: Query[TrialQuery]) -> Json:
-    """List a study's trials in their order, or only its Pareto front."""
-    trials = selectors.trials_of(_study(request, study_id), pareto=query.pareto)
+    """List a study's trials in their order, or only those of a state, tag or the front."""
+    study = _study(request, study_id)
+    trials = selectors.trials_of(
+        study, pareto=query.pareto, state=query.state, tag=query.tag
+    ).defer("values")
     rows = page_of(trials, query)
-    return rows | {"items": [selectors.trial_out(trial) for trial in rows["items"]]}
+    chosen = selectors.recommended_number(study)
+    return rows | {"items": [selectors.trial_out(trial, chosen) for trial in rows["items"]]}
 
 
 @router.get("/{study_id}/trials/{number}", response=TrialOut, operation_id="trial_read")
 def trial_read(request: ApiRequest, study_id: StudyId, number: TrialNumber) -> Json:
     """Read one trial."""
     return selectors.trial_detail(_study(request, study_id), number)
+
+
+@router.patch("/{study_id}/trials/{number}", response=TrialOut, operation_id="trial_annotate")
+def trial_annotate(
+    request: ApiRequest, study_id: StudyId, number: TrialNumber, body: TrialAnnotation
+) -> Json:
+    """Change a trial's note or tags; what you leave out stays."""
+    study = _study(request, study_id)
+    commands.trial_annotate(get_object_or_404(study.trials, number=number), body)
+    return selectors.trial_detail(study, number)
 
 
 @router.get(

@@ -1,5 +1,6 @@
 """What a user may do, whoever asks: page, API or admin."""
 
+from studies.commands.annotations import answer_label, study_annotate, trial_annotate
 from studies.commands.chats import chat_create, chat_delete, chat_stop, chat_turn
 from studies.commands.creation import study_create
 from studies.commands.enqueuing import study_enqueue
@@ -27,6 +28,7 @@ from studies.commands.studies import study_extend, study_resume, study_start, st
 
 __all__ = [
     "ImportResult",
+    "answer_label",
     "chat_create",
     "chat_delete",
     "chat_stop",
@@ -51,6 +53,7 @@ __all__ = [
     "prompt_set_check",
     "prompt_set_create",
     "reproduction_create",
+    "study_annotate",
     "study_create",
     "study_enqueue",
     "study_extend",
@@ -58,4 +61,5 @@ __all__ = [
     "study_resume",
     "study_start",
     "study_stop",
+    "trial_annotate",
 ]

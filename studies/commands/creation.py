@@ -138,6 +138,7 @@ def study_built(
             "method": resolution.method.name,
             "n_layers": resolution.n_layers,
             **table,
+            "further_parameters": resolution.further_json(),
             "prompts": {},
         },
         n_trials=values["n_trials"],

@@ -20,7 +20,7 @@ from studies.models.study import StudyStatus as Status
 from studies.selectors import studies_visible_to, waiting_trials
 
 Json = Mapping[str, Any]
-MAX_WAITING = 1000  # of one study
+MAX_WAITING = 200  # of one study: each event of it carries them all
 PLACE = "enqueue"
 
 
@@ -34,7 +34,8 @@ def study_enqueue(user: AbstractBaseUser, study: Study, entries: Sequence[Json])
     """
     if not entries:
         raise InvalidInputError([Problem(PLACE, "needs at least one trial")])
-    study = Study.objects.select_for_update().select_related("profile", "owner").get(pk=study.pk)
+    rows = Study.objects.select_for_update(of=("self",)).select_related("profile", "owner")
+    study = rows.get(pk=study.pk)
     if study.status in (Status.FAILED, Status.STOPPING):
         raise StatusConflictError(study.status, "one with more trials to try")
     trials_enqueue(user, study, entries)

@@ -1,47 +1,38 @@
 """A preset file as rows of the database, and back."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Model
-
-from studies.engine.errors import Problem
+from studies.commands.preset_rows import overrides_write, scorers_write, specs_write
 from studies.engine.methods import method_get
-from studies.engine.parameters import Key, check_value
-from studies.engine.problems import refuse
-from studies.engine.scorer_settings import SCORERS
+from studies.engine.parameters import Key, read_value
 from studies.engine.texts import tidy_comment
 from studies.engine.toml.preset import PresetFile, Spec
-from studies.engine.values import parse_value, value_to_json
-from studies.models import (
-    ModelOverride,
-    ParameterSpec,
-    Profile,
-    PromptSet,
-    ScorerSpec,
-    SpecColumns,
-)
+from studies.models import Profile, SpecColumns
 from studies.parameters import profile_settings
-
-SCORER_NAME_CHARACTERS = 60
 
 
 def write_rows(profile: Profile, preset: PresetFile) -> None:
-    """Let a preset say what a file says, and nothing else; rows that stay keep their identity.
-
-    Raises:
-        InvalidInputError: the name of a scorer is too long to be stored.
-    """
+    """Let a preset say what a file says, and nothing else; rows that stay keep their identity."""
     for name in ("name", "description", "method", "model"):
         setattr(profile, name, getattr(preset, name))
     settings = dict(preset.settings)
     scorers: Any = settings.pop("scorers", [])
-    _refuse_long_names(scorers, preset)
     profile.settings = settings
     profile.save()
-    _write_specs(profile, preset)
-    _write_overrides(profile, preset)
-    _write_scorers(profile, scorers)
+    scorers_write(profile, scorers)
+    specs = preset.parameters
+    specs_write(
+        profile,
+        {key: spec.value for key, spec in specs.items()},
+        {key: spec.comment for key, spec in specs.items()},
+    )
+    overrides = preset.overrides.items()
+    overrides_write(
+        profile,
+        {p: {key: spec.value for key, spec in specs.items()} for p, specs in overrides},
+        {(p, key): spec.comment for p, specs in overrides for key, spec in specs.items()},
+    )
 
 
 def preset_of(profile: Profile) -> PresetFile:
@@ -71,66 +62,6 @@ def _specs(profile: Profile, rows: Iterable[SpecColumns]) -> dict[Key, Spec]:
     specs = {}
     for row in rows:
         key = Key(row.parameter, row.component)
-        value = parse_value(row.place, row.raw)
-        check_value(method, key, value, row.place)
+        value = read_value(method, key, row.raw, row.place)
         specs[key] = Spec(value, tidy_comment(row.comment))
     return specs
-
-
-def _write_specs(profile: Profile, preset: PresetFile) -> None:
-    old = {Key(row.parameter, row.component): row for row in profile.specs.all()}
-    for key, spec in preset.parameters.items():
-        row = old.pop(key, None) or ParameterSpec(profile=profile)
-        _store(row, key, spec)
-    _delete(old.values())
-
-
-def _write_overrides(profile: Profile, preset: PresetFile) -> None:
-    rows = profile.overrides.all()
-    old = {(row.pattern, Key(row.parameter, row.component)): row for row in rows}
-    for pattern, specs in preset.overrides.items():
-        for key, spec in specs.items():
-            row = old.pop((pattern, key), None) or ModelOverride(profile=profile, pattern=pattern)
-            row.method = profile.method
-            _store(row, key, spec)
-    _delete(old.values())
-
-
-def _write_scorers(profile: Profile, scorers: Sequence[Mapping[str, Any]]) -> None:
-    old = list(profile.scorers.all())
-    for position, entry in enumerate(scorers):
-        row = old.pop(0) if old else ScorerSpec(profile=profile)
-        settings = {name: v for name, v in entry["settings"].items() if v is not None}
-        row.position = position
-        row.scorer = entry["scorer"]
-        row.name = entry.get("name") or ""
-        row.optimization = entry.get("optimization") or SCORERS[row.scorer].direction
-        row.prompts = PromptSet.objects.get(slug=settings.pop("prompts"))
-        row.options = settings
-        row.save()
-    _delete(old)
-
-
-def _store(row: SpecColumns, key: Key, spec: Spec) -> None:
-    row.parameter, row.component = key
-    row.raw = value_to_json(spec.value)
-    row.comment = spec.comment
-    row.save()
-
-
-def _delete(rows: Iterable[Model]) -> None:
-    for row in rows:  # one by one: each tells those who keep its history
-        row.delete()
-
-
-def _refuse_long_names(scorers: Sequence[Mapping[str, Any]], preset: PresetFile) -> None:
-    refuse(
-        [
-            Problem(
-                preset.ledger.original(f"scorers[{index}].name"),
-                f"is longer than {SCORER_NAME_CHARACTERS} characters",
-            )
-            for index, entry in enumerate(scorers)
-            if len(entry.get("name") or "") > SCORER_NAME_CHARACTERS
-        ]
-    )

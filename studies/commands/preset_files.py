@@ -9,13 +9,14 @@ from django.db import transaction
 from studies.commands.preset_file_names import with_names
 from studies.commands.preset_file_prompts import with_prompt_sets
 from studies.commands.preset_file_rows import preset_of, write_rows
-from studies.engine.errors import InvalidInputError, Problem
+from studies.engine.errors import Problem
 from studies.engine.problems import refuse, shown
-from studies.engine.toml.preset import PresetFile, parse_preset
+from studies.engine.toml.preset import parse_preset
 from studies.engine.toml.writing import write_for_heretic, write_preset
 from studies.history import recorded
 from studies.models import Profile
 from studies.parameters import profile_resolve
+from studies.preset_rules import family_problems, model_problems, taken_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,13 @@ def profile_import(
     preset = with_names(parse_preset(text), fallback_name, replacing=replace)
     profile = Profile.objects.select_for_update().filter(slug=preset.slug).first()
     if profile is not None and not replace:
-        message = f"there is already a preset {shown(preset.slug)}; take another, or replace it"
-        raise InvalidInputError([Problem("slug", message)])
+        refuse(taken_problems(Profile(), {"slug": preset.slug}))
     profile = profile or Profile(slug=preset.slug)
     parent = Profile.objects.filter(slug=preset.parent).first() if preset.parent else None
-    problems = _family_problems(profile, parent, preset)
+    problems = taken_problems(profile, {"name": preset.name}) + model_problems(preset.model)
+    if preset.parent and parent is None:
+        problems.append(Problem("parent", f"there is no preset {shown(preset.parent)}"))
+    problems += family_problems(profile, parent, preset.method)
     preset = with_prompt_sets(user, preset, problems)
     refuse(problems)
     profile.parent = parent
@@ -76,19 +79,3 @@ def profile_heretic_toml(profile: Profile, model: str = "") -> str:
     resolution = profile_resolve(profile, model or profile.model)
     values = {key: resolved.value for key, resolved in resolution.parameters.items()}
     return write_for_heretic(values, resolution.method.name)
-
-
-def _family_problems(
-    profile: Profile, parent: Profile | None, preset: PresetFile
-) -> list[Problem]:
-    problems = []
-    if Profile.objects.filter(name=preset.name).exclude(pk=profile.pk).exists():
-        problems.append(Problem("name", f"there is already a preset {shown(preset.name)}"))
-    if preset.parent and parent is None:
-        problems.append(Problem("parent", f"there is no preset {shown(preset.parent)}"))
-    if parent is not None and parent.method != preset.method:
-        problems.append(Problem("parent", f"is for another method, {parent.method}"))
-    if profile.pk and (child := profile.children.exclude(method=preset.method).first()):
-        text = f"the preset {shown(child.name)} is based on this one, for {child.method}"
-        problems.append(Problem("method", text))
-    return problems

@@ -16,8 +16,9 @@ from studies.commands.preset_rows import (
 )
 from studies.contents import contents_of
 from studies.engine.errors import InvalidInputError, Problem
-from studies.engine.presets import NAME_CHARACTERS, SLUG_CHARACTERS, Preset, parse_preset
+from studies.engine.presets import NAME_CHARACTERS, Preset, parse_preset
 from studies.engine.problems import refuse, require_table, shown
+from studies.engine.texts import PRESET_SLUG_CHARACTERS
 from studies.history import recorded
 from studies.models import Profile
 from studies.models.parameters import METHOD_DEFAULT
@@ -139,7 +140,7 @@ def _parent(slug: str | None) -> Profile | None:
 
 def _free_slug(profile: Profile) -> str:
     taken = set(Profile.objects.values_list("slug", flat=True))
-    stem = profile.slug[: SLUG_CHARACTERS - 10].rstrip("-")
+    stem = profile.slug[: PRESET_SLUG_CHARACTERS - 10].rstrip("-")
     return next(slug for n in count(1) if (slug := f"{stem}-copy{_suffix('-', n)}") not in taken)
 
 

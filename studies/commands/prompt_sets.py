@@ -1,13 +1,16 @@
 """Storing a prompt set whose prompts can be read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 
 from studies.engine.errors import InvalidInputError, Problem
+from studies.engine.problems import refuse
 from studies.engine.prompt_sources import check_dataset_name, parse_split
+from studies.engine.study_settings import revision_problem
+from studies.engine.texts import name_problem, prose_problem
 from studies.frozen import prompt_set_lines
 from studies.models import PromptSet
 
@@ -34,12 +37,13 @@ def prompt_set_create(user: AbstractBaseUser | None, fields: Mapping[str, Any]) 
 
 
 def prompt_set_check(prompt_set: PromptSet) -> None:
-    """Read a typed or file prompt set; check how a dataset is named.
+    """Check the texts of a prompt set; read a typed or file one, see how a dataset is named.
 
     Raises:
         InvalidInputError: a field is missing or wrong.
         PromptSetError: there are no prompts to read.
     """
+    refuse(list(_text_problems(prompt_set)))
     if prompt_set.source == PromptSet.Source.DATASET:
         missing = [n for n in ("dataset", "split", "column") if not getattr(prompt_set, n)]
         if missing:
@@ -48,3 +52,12 @@ def prompt_set_check(prompt_set: PromptSet) -> None:
         parse_split(prompt_set.split)
         return
     prompt_set_lines(prompt_set)
+
+
+def _text_problems(prompt_set: PromptSet) -> Iterator[Problem]:
+    rules = {"name": name_problem, "column": name_problem, "commit": revision_problem}
+    rules |= dict.fromkeys(("prefix", "suffix", "system_prompt"), prose_problem)
+    for name, rule in rules.items():
+        text = getattr(prompt_set, name)
+        if text and (message := rule(text)):
+            yield Problem(name, message)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -105,24 +105,61 @@ def bake(
     return baked.to(weight.dtype)
 
 
+class RowOwners:
+    """Which of the applied transforms each row of the next forward passes gets.
+
+    One object serves all switches of a model. Until somebody assigns rows, all get the first.
+    """
+
+    def __init__(self) -> None:
+        self._owners: Int[Tensor, " row"] | None = None
+        self._masks: dict[tuple[int, torch.device, torch.dtype], Tensor] = {}
+
+    def assign(self, owners: Int[Tensor, " row"] | None) -> None:
+        """Set the owner of every row; None: all rows get the first transform."""
+        self._owners = owners
+        self._masks.clear()
+
+    def mask(self, like: Float[Tensor, "k d_out"], n_rows: int) -> Float[Tensor, "row k"]:
+        """A one in the column of each row's owner, on the device of `like`.
+
+        Raises:
+            ValueError: the rows are others than those that were assigned.
+        """
+        if self._owners is None:
+            return _one_hot(torch.zeros(n_rows, dtype=torch.long), like)
+        if len(self._owners) != n_rows:
+            raise ValueError(f"{n_rows} rows run, {len(self._owners)} have an owner")
+        key = (len(like), like.device, like.dtype)
+        if key not in self._masks:
+            self._masks[key] = _one_hot(self._owners, like)
+        return self._masks[key]
+
+
 class OutputAblation:
     """Applies transforms to the output of one Linear of a live model, before its bias.
 
-    The vectors are one buffer of shape (k, 3, d_out), k = 1 here, that is overwritten in place:
-    a compiled step keeps its graph. The rows of a batch are k equal blocks, one transform each.
+    The vectors are one buffer of shape (k, 3, d_out) that is overwritten in place; with several
+    transforms at once, `owners` says which of them each row of the batch gets.
     """
 
-    def __init__(self, module: nn.Linear) -> None:
+    def __init__(self, module: nn.Linear, owners: RowOwners | None = None) -> None:
         self._module = module
+        self._owners = owners or RowOwners()
         self._slot = "_old_forward" if hasattr(module, "_old_forward") else "forward"
         self._had = vars(module).get(self._slot)  # set by accelerate where it spreads a model
-        dtype = torch.promote_types(module.weight.dtype, torch.float32)
-        shape = (1, 3, module.out_features)
-        self.vectors = torch.zeros(shape, dtype=dtype, device=module.weight.device)
+        self.vectors = self._buffer(1)
 
-    def switch_to(self, transform: OutputTransform) -> None:
-        """Ablate with this transform from the next forward pass on."""
-        self.vectors[0].copy_(torch.stack(tuple(transform)))
+    def switch_to(self, *transforms: OutputTransform | None) -> None:
+        """Ablate with these transforms from the next forward pass on; None changes nothing."""
+        if len(transforms) != len(self.vectors):
+            self.vectors = self._buffer(len(transforms))
+        for vectors, transform in zip(self.vectors, transforms, strict=True):
+            if transform is None:
+                vectors.zero_()
+                vectors[0] = 1
+            else:
+                vectors.copy_(torch.stack(tuple(transform)))
         setattr(self._module, self._slot, self._forward)
 
     def switch_off(self) -> None:
@@ -132,17 +169,46 @@ class OutputAblation:
         else:
             vars(self._module).pop(self._slot, None)
 
+    def _buffer(self, k: int) -> Float[Tensor, "k 3 d_out"]:
+        weight = self._module.weight
+        dtype = torch.promote_types(weight.dtype, torch.float32)
+        return torch.zeros(k, 3, self._module.out_features, dtype=dtype, device=weight.device)
+
     def _forward(self, inputs: Float[Tensor, "*batch d_in"]) -> Float[Tensor, "*batch d_out"]:
         # The product read·z is taken of the output as the model rounds it: with few digits and a
         # tiny row the two cancel only if they saw the same numbers. So does adding the bias last.
         outputs = functional.linear(inputs, self._module.weight)
-        scale, read, write = self.vectors.unsqueeze(2).unbind(1)
-        rows = outputs.view(len(self.vectors), -1, outputs.shape[-1]).to(self.vectors.dtype)
-        along = rows @ read.transpose(1, 2)
-        rows = rows.mul_(scale).addcmul_(along, write, value=-1)
-        ablated = rows.to(outputs.dtype).view(outputs.shape)
+        rows = outputs.to(self.vectors.dtype)
+        one = len(self.vectors) == 1
+        ablated = (self._by_one(rows) if one else self._by_owner(rows)).to(outputs.dtype)
         bias: Tensor | None = self._module.bias
         return ablated if bias is None else ablated.add_(bias)
+
+    def _by_one(self, rows: Float[Tensor, "*batch d_out"]) -> Float[Tensor, "*batch d_out"]:
+        scale, read, write = self.vectors[0]
+        along = (rows @ read).unsqueeze(-1)
+        return rows.mul_(scale).addcmul_(along, write, value=-1)
+
+    def _by_owner(self, rows: Float[Tensor, "*batch d_out"]) -> Float[Tensor, "*batch d_out"]:
+        """All transforms at once: products with the few others are made and masked out.
+
+        That is cheaper than picking vectors row by row, and takes no block structure.
+        """
+        scale, read, write = self.vectors.unbind(1)
+        mask = self._owners.mask(scale, len(rows))
+        mask = mask.view(len(mask), *[1] * (rows.dim() - 2), len(scale))
+        along = (rows @ read.T).mul_(mask)
+        rows.mul_(mask @ scale)  # exact: one factor is 1, the others are 0
+        flat = rows.view(-1, rows.shape[-1])
+        flat.addmm_(along.view(-1, len(scale)), write, alpha=-1)
+        return rows
+
+
+def _one_hot(
+    owners: Int[Tensor, " row"], like: Float[Tensor, "k d_out"]
+) -> Float[Tensor, "row k"]:
+    columns = torch.arange(len(like), device=like.device)
+    return (owners.to(like.device).unsqueeze(1) == columns).to(like.dtype)
 
 
 def _inverse(norms: Vector) -> Vector:

@@ -1,22 +1,40 @@
 """One model answering the prompt sets of one study, in batches that fit."""
 
+import logging
 import random
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 
-from studies.engine.batching import BatchLimit, Progress, choose_batch_size
-from studies.engine.decoding import greedy
+from studies.engine.batching import BatchLimit, Progress, choose_batch_size, free_memory
+from studies.engine.decoding import Wishes, greedy
+from studies.engine.decoding_rules import logits_rules
 from studies.engine.errors import PromptSetError
-from studies.engine.generation import Generation, answer
-from studies.engine.model import LoadedModel
+from studies.engine.generation import (
+    ALONE,
+    Generation,
+    Memory,
+    Sets,
+    Wanted,
+    answer,
+    answer_sets,
+)
+from studies.engine.model import LoadedModel, row_bytes
 from studies.engine.ports import Reporter, StopSignal
+from studies.engine.prefill import Kept, Reuse, may_share
 from studies.engine.prefix import Skips, detect_prefix, prefix_prompts
-from studies.engine.prompts import Prompt, TokenBatch, render, tokenize
+from studies.engine.prompts import Prompt, TokenBatch, render, shared_prefix, tokenize
 from studies.engine.scorers.base import Need, PromptSlice, ScoringContext
 
+logger = logging.getLogger(__name__)
 _PROBE_TOKENS = 8  # per prompt: enough steps to outweigh the prefill's start
+_MEMORY_SHARE = 0.2  # of what is free when the original has been loaded, for its states
+_WORK_SHARE = 0.5  # of what is free, for trials side by side
+_LEAST_PREFIX = 4  # tokens; a second pass for fewer costs more than it saves
+_PROOF_ROWS = 4
+_PROOF_TOLERANCE = 1e-3  # of a probability
+_ROUGH_TOLERANCE = 0.1  # for half-sized floats, whose rounding depends on the batch's shape
 
 
 class Answering:
@@ -36,6 +54,9 @@ class Answering:
         self._max_response_length = max_response_length
         self._reporter, self._stop = reporter, stop
         self._batches: dict[PromptSlice, list[TokenBatch]] = {}
+        self._begun: dict[PromptSlice, list[TokenBatch]] = {}  # the same, their prefix first
+        # Of the original; empty where a model's states cannot be put together from parts.
+        self._memories: dict[PromptSlice, Memory] = {}
         self.limit = BatchLimit(1)
         self.prefix = ""
 
@@ -51,7 +72,8 @@ class Answering:
         def probe(size: int) -> int:
             n_tokens = min(_PROBE_TOKENS, self._max_response_length)
             (batch,) = tokenize(self._loaded, texts[:size], size)
-            found = greedy(self._loaded, batch, max_new_tokens=n_tokens, to_the_end=True)
+            wishes = Wishes(to_the_end=True)
+            found = greedy(self._loaded, batch, max_new_tokens=n_tokens, wishes=wishes)
             return found.n_tokens
 
         largest = min(largest, len(texts))
@@ -71,10 +93,28 @@ class Answering:
 
         self.prefix = detect_prefix(compared, skips, max_new_tokens=self._max_response_length)
 
-    def context(self, needs: Sequence[Need], phase: str) -> ScoringContext:
-        """What scorers may ask of the model in the state that it is in now."""
+    def contexts(
+        self, needs: Sequence[Need], phase: str, sets: Sets = ALONE, *, remember: bool = False
+    ) -> list[ScoringContext]:
+        """What scorers may ask of the model in each of the states that it is in now.
+
+        `remember`: it is the original, whose states later trials begin from.
+        """
         prompts = {need.prompts: prompts_of(self._prompt_sets, need.prompts) for need in needs}
-        return ScoringContext(prompts, needs, lambda need: self._answer(need, phase))
+        if remember and self._may_share(needs):
+            room = int(_MEMORY_SHARE * free_memory(self._loaded.device)) // len(prompts)
+            self._memories = {chosen: Memory(room) for chosen in prompts}
+        found: dict[PromptSlice, list[Generation]] = {}
+
+        def answered(need: Need, number: int) -> Generation:
+            if need.prompts not in found:
+                found[need.prompts] = self._answer(need, phase, sets, remember=remember)
+            return found[need.prompts][number]
+
+        return [
+            ScoringContext(prompts, needs, lambda need, number=number: answered(need, number))  # type: ignore[misc]
+            for number in range(sets.count)
+        ]
 
     def batches(self, chosen: PromptSlice) -> list[TokenBatch]:
         """The tokens of a slice, prefix included, in batches that fit as far as is known."""
@@ -84,14 +124,77 @@ class Answering:
             )
         return [part for batch in self._batches[chosen] for part in self.limit.fit(batch)]
 
-    def _answer(self, need: Need, phase: str) -> Generation:
-        return answer(
-            self._loaded,
-            self.batches(need.prompts),
+    def prove_memory(self) -> None:
+        """Use what is remembered only if it gives what reading the prompts whole gives.
+
+        Asked of the original, in the middle of its layers; an architecture may pass on more
+        between its layers than is known here.
+        """
+        for chosen, memory in self._memories.items():
+            (first, *_) = self._begun_batches(chosen)
+            few = first.picked(range(len(first))[:_PROOF_ROWS]).trimmed()
+            found = memory.find(few, n_prompts=len(first))
+            if found is not None and not self._is_same(few, *found):
+                logger.warning("states of %s cannot be used again", self._loaded.architecture)
+                self._memories, self._begun = {}, {}
+                return
+
+    def _is_same(self, batch: TokenBatch, kept: Kept, rows: Sequence[int]) -> bool:
+        middle = [self._loaded.n_layers // 2] * len(batch)
+        reuse = Reuse(owners=[0] * len(batch), starts=middle, kept=kept, kept_rows=rows)
+        whole, joined = (
+            greedy(self._loaded, batch, max_new_tokens=1, wishes=Wishes(reuse=one)).first_logits
+            for one in (None, reuse)
+        )
+        apart = (whole.log_softmax(dim=-1).exp() - joined.log_softmax(dim=-1).exp()).abs().max()
+        exact = self._loaded.model.dtype == torch.float32
+        return float(apart) <= (_PROOF_TOLERANCE if exact else _ROUGH_TOLERANCE)
+
+    def most_sets(self, most: int) -> int:
+        """How many trials side by side, up to `most`, should fit into the free memory.
+
+        The processor's memory has to be judged beforehand: who takes too much of it is killed.
+        """
+        longest = max(batch.width for some in self._batches.values() for batch in some)
+        rows = self.limit.size or max(map(len, self._prompt_sets.values()))
+        needed = rows * row_bytes(self._loaded, longest, self._max_response_length)
+        free = _WORK_SHARE * free_memory(self._loaded.device)
+        return max(1, min(most, int(free / needed)))
+
+    def _may_share(self, needs: Sequence[Need]) -> bool:
+        longest = max(batch.width for need in needs for batch in self.batches(need.prompts))
+        return may_share(self._loaded, longest + self._max_response_length) and not logits_rules(
+            self._loaded, self.batches(needs[0].prompts)[0]
+        )
+
+    def _begun_batches(self, chosen: PromptSlice) -> list[TokenBatch]:
+        """The prompts of a slice; where that can be read once, what they begin with is first."""
+        if not self._memories:
+            return self.batches(chosen)
+        if chosen not in self._begun:
+            whole = self.batches(chosen)
+            prefix = shared_prefix(whole)
+            if prefix < _LEAST_PREFIX:
+                prefix = 0
+            self._begun[chosen] = [batch.with_prefix(prefix) for batch in whole]
+        return [part for batch in self._begun[chosen] for part in self.limit.fit(batch)]
+
+    def _answer(self, need: Need, phase: str, sets: Sets, *, remember: bool) -> list[Generation]:
+        wanted = Wanted(
             max_new_tokens=self._max_response_length if need.responses else 1,
+            first_logprobs=need.first_logprobs,
+            n_answers=need.n_answers,
+            settled=need.settled,
+            memory=self._memories.get(need.prompts),
+            remember=remember,
+        )
+        return answer_sets(
+            self._loaded,
+            self._begun_batches(need.prompts),
+            wanted,
             progress=self._progress(phase),
             limit=self.limit,
-            keep_logprobs=need.first_logprobs,
+            sets=sets,
         )
 
     def _tokenized(self, prompts: Sequence[Prompt], prefix: str) -> list[TokenBatch]:

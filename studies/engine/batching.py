@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import psutil
 import torch
 
 from studies.engine.errors import DeviceMemoryError
@@ -17,6 +18,7 @@ Result = TypeVar("Result")
 
 # What allocators say that do not raise torch.OutOfMemoryError (the CPU's and Apple's).
 _MEMORY_MESSAGES = ("can't allocate memory", "not enough memory", "out of memory")
+_BETTER = 1.05  # twice as many trials at once have to be so much faster to be worth their memory
 _WORSE = 0.95  # two sizes in a row below this share of the best speed end the probing
 PROBE_BUDGET = 30.0  # seconds; the next, larger probe is not begun after this long
 
@@ -25,12 +27,21 @@ PROBE_BUDGET = 30.0  # seconds; the next, larger probe is not begun after this l
 class BatchLimit:
     """The largest batch that has not run out of memory, shared by all work of a session."""
 
-    size: int | None = None  # None: nothing is known yet
+    size: int | None = None  # rows of one trial; None: nothing is known yet
+    sets: int = 1  # trials that run side by side, each with `size` rows
+    most: int | None = None  # rows in all, once a larger batch has run out of memory
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows may run at once; None: nothing is known yet."""
+        if self.size is None or self.most is None:
+            return self.size and self.size * self.sets
+        return min(self.size * self.sets, self.most)
 
     def fit(self, batch: TokenBatch) -> list[TokenBatch]:
-        if self.size is None or len(batch) <= self.size:
+        if self.rows is None or len(batch) <= self.rows:
             return [batch]
-        return batch.chunks(self.size)
+        return batch.chunks(self.rows)
 
     def halve(self, failed: int) -> None:
         """Take note that a batch of `failed` rows did not fit.
@@ -40,7 +51,38 @@ class BatchLimit:
         """
         if failed <= 1:
             raise DeviceMemoryError("Out of memory with a single prompt at a time.")
-        self.size = failed // 2
+        self.most = failed // 2
+        self.size = min(self.size or self.most, self.most)
+
+
+class TrialsAtOnce:
+    """How many trials run side by side: doubled as long as that makes them faster.
+
+    It learns from the trials themselves, so finding out costs nothing.
+    """
+
+    def __init__(self, fixed: int, most: int) -> None:
+        """`fixed` 0: found out, up to `most`."""
+        self.most = min(fixed, most) if fixed else most
+        self.count = self.most if fixed else 1
+        self._settled = fixed > 0
+        self._best = (0.0, 1)  # trials per second, at how many
+
+    def took(self, count: int, seconds: float) -> None:
+        """Learn how long that many trials took together."""
+        if self._settled or count < self.count:
+            return
+        speed, known = count / max(seconds, 1e-9), self._best[0]
+        if speed < _BETTER * known:
+            self.count, self._settled = self._best[1], True
+            return
+        self._best = (speed, count)
+        self._settled = count >= self.most
+        self.count = min(2 * count, self.most)
+
+    def failed(self) -> None:
+        """Half as many ran into trouble that they would not have had alone."""
+        self.count, self._settled = max(1, self.count // 2), True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +140,13 @@ def attempt(work: Callable[[], Result]) -> Result | OutOfMemory:
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return OutOfMemory()
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free where a model computes."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return int(psutil.virtual_memory().available)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import cast
 
+from jaxtyping import Int
 from torch import Tensor
 
 from studies.engine.ablation import (
     OutputAblation,
     OutputTransform,
     RowNormalization,
+    RowOwners,
     RowStatistics,
     bake,
     row_statistics,
@@ -41,7 +43,8 @@ class DirectionalAblation:
         self._orthogonalize = bool(settings["orthogonalize_direction"])
         self._quantile = float(cast(float, settings["winsorization_quantile"]))
         self._compensate = bool(settings["compensate_output_norm"])
-        self._switches = [OutputAblation(site.module) for site in self._sites]
+        self._owners = RowOwners()
+        self._switches = [OutputAblation(site.module, self._owners) for site in self._sites]
         self._statistics: list[RowStatistics] = []
 
     def prepare(
@@ -77,15 +80,27 @@ class DirectionalAblation:
 
     def apply(self, parameters: Parameters, *, strength: float = 1.0) -> None:
         """Ablate the running model; `strength` scales all weights (0: the original)."""
-        chosen = dict(self._transforms(parameters, strength))
-        for index, switch in enumerate(self._switches):
-            if index in chosen:
-                switch.switch_to(chosen[index])
-            else:
-                switch.switch_off()
+        self._switch([dict(self._transforms(parameters, strength))])
+
+    def apply_many(self, many: Sequence[Parameters]) -> None:
+        """Ablate the running model by several parameter sets, each in its own rows."""
+        self._switch([dict(self._transforms(parameters, 1.0)) for parameters in many])
+
+    def first_layer(self, parameters: Parameters) -> int:
+        """The first decoder layer that these parameters change; their number if none."""
+        kernel, n_layers = self._kernel(parameters), self._loaded.n_layers
+        changed = (
+            site.layer_index for site in self._sites if kernel[site.component][site.layer_index]
+        )
+        return min(changed, default=n_layers)
+
+    def assign(self, owners: Int[Tensor, " row"] | None) -> None:
+        """Say which of the applied sets each row of the next forward passes belongs to."""
+        self._owners.assign(owners)
 
     def reset(self) -> None:
         """Switch the running model back to the original, bit for bit."""
+        self._owners.assign(None)
         for switch in self._switches:
             switch.switch_off()
 
@@ -122,6 +137,14 @@ class DirectionalAblation:
             gain = site.gain if self._compensate else None
             self._statistics.append(row_statistics(site.module.weight, directions, gain))
         reporter.phase("matrices", done=total, total=total)
+
+    def _switch(self, chosen: Sequence[Mapping[int, OutputTransform]]) -> None:
+        for index, switch in enumerate(self._switches):
+            transforms = [transforms.get(index) for transforms in chosen]
+            if any(transform is not None for transform in transforms):
+                switch.switch_to(*transforms)
+            else:
+                switch.switch_off()
 
     def _transforms(
         self, parameters: Parameters, strength: float

@@ -1,28 +1,83 @@
 """Greedy answers and first-token probabilities of many prompts."""
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from studies.engine.batching import BatchLimit, Progress, run_batches
-from studies.engine.decoding import Answers, greedy
+from studies.engine.decoding import Answers, Tokens, Wishes, greedy
 from studies.engine.model import LoadedModel
 from studies.engine.ports import Reporter, StopSignal
+from studies.engine.prefill import Kept, Reuse, sorted_by_start
 from studies.engine.prompts import TokenBatch
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Generation:
     """What a model answered, in the order of the prompts that were tokenised."""
 
     responses: list[str]
-    finished: list[bool]  # ended by itself, not by the length limit
+    finished: list[bool]  # ended by itself, not by the length limit or a verdict
     first_logprobs: Float[Tensor, "prompt vocab"] | None  # of the first answer token, float32
     n_tokens: int  # generated in all
+    cut: list[bool] = field(default_factory=list)  # not answered further: the verdict was settled
+
+
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """Parameter sets that answer the same prompts side by side, in rows of one batch."""
+
+    assign: Callable[[Int[Tensor, " row"]], None]  # told which set each computed row belongs to
+    starts: Sequence[int]  # of each set, the first layer that it changes
+
+    @property
+    def count(self) -> int:
+        return len(self.starts)
+
+
+ALONE = Sets(lambda owners: None, [0])
+
+
+class Memory:
+    """The states of the original model for some prompts, batch by batch."""
+
+    def __init__(self, room: int) -> None:
+        """`room`: bytes that may be taken; what would take more is not kept."""
+        self._room, self._kept = room, list[Kept]()
+
+    def keep(self, kept: Kept) -> None:
+        n_bytes = kept.own.n_bytes + (kept.shared.n_bytes if kept.shared else 0)
+        if n_bytes <= self._room:
+            self._room -= n_bytes
+            self._kept.append(kept)
+
+    def find(self, batch: TokenBatch, n_prompts: int) -> tuple[Kept, list[int]] | None:
+        """What holds every row of a batch, and where."""
+        for kept in self._kept:
+            rows = kept.rows_of(batch, n_prompts)
+            if rows is not None:
+                return kept, rows
+        return None
+
+    def forget(self) -> None:
+        """Keep nothing, and nothing more."""
+        self._room, self._kept = 0, []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is asked of the answers to some prompts."""
+
+    max_new_tokens: int
+    first_logprobs: bool = False
+    n_answers: int | None = None  # the prompts behind these only get their first token; None: all
+    settled: Callable[[str], bool] | None = None  # whether no more text could change the verdict
+    memory: Memory | None = None  # of these prompts
+    remember: bool = False  # the model is the original: fill the memory
 
 
 def answer(
@@ -41,22 +96,30 @@ def answer(
         NonFiniteError: the model computed NaN or infinity.
         DeviceMemoryError: a single prompt does not fit.
     """
+    wanted = Wanted(max_new_tokens=max_new_tokens, first_logprobs=keep_logprobs)
+    return answer_sets(loaded, batches, wanted, progress=progress, limit=limit)[0]
+
+
+def answer_sets(
+    loaded: LoadedModel,
+    batches: Sequence[TokenBatch],
+    wanted: Wanted,
+    *,
+    progress: Progress,
+    limit: BatchLimit | None = None,
+    sets: Sets = ALONE,
+) -> list[Generation]:
+    """What each parameter set makes the model answer; raises as `answer` does."""
     n_prompts = sum(len(batch) for batch in batches)
-    responses, finished = [""] * n_prompts, [False] * n_prompts
-    logprobs: Tensor | None = None
-    n_tokens = 0
-    for batch, answers in _answers(loaded, batches, max_new_tokens, progress, limit):
-        texts = loaded.tokenizer.batch_decode(answers.tokens, skip_special_tokens=True)
-        for index, text, ended in zip(batch.indices, texts, answers.finished, strict=True):
-            # PostgreSQL stores no NUL, which byte-level tokenizers can write.
-            responses[index], finished[index] = text.replace("\0", "\ufffd"), ended
-        n_tokens += answers.n_tokens
-        if keep_logprobs:
-            rows = answers.first_logits.log_softmax(dim=-1)
-            if logprobs is None:
-                logprobs = rows.new_empty(n_prompts, rows.shape[1])
-            logprobs[list(batch.indices)] = rows
-    return Generation(responses, finished, logprobs, n_tokens)
+    found = [_nothing(n_prompts) for _ in range(sets.count)]
+    repeated = [batch.repeated(sets.count, n_prompts) for batch in batches]
+    work = _Work(loaded, wanted, sets, n_prompts, progress.reporter)
+    parts = run_batches(repeated, work, limit=limit or BatchLimit(), progress=progress)
+    for _, (batch, answers) in parts:
+        _collect(loaded, found, batch, answers)
+        if wanted.first_logprobs:
+            _collect_logprobs(found, batch, answers)
+    return found
 
 
 def generate(
@@ -87,17 +150,76 @@ def first_token_logprobs(
     return torch.empty(0, 0) if found.first_logprobs is None else found.first_logprobs
 
 
-def _answers(
-    loaded: LoadedModel,
-    batches: Sequence[TokenBatch],
-    max_new_tokens: int,
-    progress: Progress,
-    limit: BatchLimit | None,
-) -> Iterator[tuple[TokenBatch, Answers]]:
-    def work(batch: TokenBatch) -> Answers:
-        begun = time.perf_counter()
-        answers = greedy(loaded, batch, max_new_tokens=max_new_tokens)
-        progress.reporter.tokens(answers.n_tokens, time.perf_counter() - begun)
-        return answers
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Answers one batch of rows, in an order of its own."""
 
-    return run_batches(batches, work, limit=limit or BatchLimit(), progress=progress)
+    loaded: LoadedModel
+    wanted: Wanted
+    sets: Sets
+    n_prompts: int
+    reporter: Reporter
+
+    def __call__(self, batch: TokenBatch) -> tuple[TokenBatch, Answers]:
+        begun = time.perf_counter()
+        wanted = self.wanted
+        starts = [self.sets.starts[index // self.n_prompts] for index in batch.indices]
+        batch = sorted_by_start(batch, starts)
+        places = torch.tensor(batch.indices, device=batch.input_ids.device)
+        n_answers = wanted.n_answers
+        wishes = Wishes(
+            on_rows=lambda rows: self.sets.assign(places[rows] // self.n_prompts),
+            settled=self._settled if wanted.settled else None,
+            answered=None if n_answers is None else places % self.n_prompts < n_answers,
+            reuse=self._reuse(batch, sorted(starts)),
+        )
+        found = greedy(self.loaded, batch, max_new_tokens=wanted.max_new_tokens, wishes=wishes)
+        self.reporter.tokens(found.n_tokens, time.perf_counter() - begun)
+        return batch, found
+
+    def _reuse(self, batch: TokenBatch, starts: Sequence[int]) -> Reuse | None:
+        memory = self.wanted.memory
+        if memory is None:
+            return None
+        owners = [index // self.n_prompts for index in batch.indices]
+        if self.wanted.remember:
+            return Reuse(owners=owners, starts=starts, keep=memory.keep)
+        kept, rows = memory.find(batch, self.n_prompts) or (None, [])
+        return Reuse(owners=owners, starts=starts, kept=kept, kept_rows=rows)
+
+    def _settled(self, tokens: Tokens) -> list[bool]:
+        assert self.wanted.settled is not None
+        return [self.wanted.settled(text) for text in _texts(self.loaded, tokens)]
+
+
+def _nothing(n_prompts: int) -> Generation:
+    return Generation([""] * n_prompts, [False] * n_prompts, None, 0, [False] * n_prompts)
+
+
+def _collect(
+    loaded: LoadedModel, found: Sequence[Generation], batch: TokenBatch, answers: Answers
+) -> None:
+    n_prompts = len(found[0].responses)
+    texts = _texts(loaded, answers.tokens)
+    for row, index in enumerate(batch.indices):
+        one, place = found[index // n_prompts], index % n_prompts
+        one.responses[place] = texts[row]
+        one.finished[place], one.cut[place] = answers.finished[row], answers.cut[row]
+        one.n_tokens += len(answers.tokens[row]) + answers.finished[row]
+
+
+def _collect_logprobs(found: Sequence[Generation], batch: TokenBatch, answers: Answers) -> None:
+    n_prompts = len(found[0].responses)
+    rows = answers.first_logits.log_softmax(dim=-1)
+    places = torch.tensor(batch.indices, device=rows.device)
+    for number, one in enumerate(found):
+        if one.first_logprobs is None:
+            one.first_logprobs = rows.new_empty(n_prompts, rows.shape[1])
+        own = places // n_prompts == number
+        one.first_logprobs[places[own] % n_prompts] = rows[own]
+
+
+def _texts(loaded: LoadedModel, tokens: Tokens) -> list[str]:
+    texts = loaded.tokenizer.batch_decode(tokens, skip_special_tokens=True)
+    # PostgreSQL stores no NUL, which byte-level tokenizers can write.
+    return [text.replace("\0", "\ufffd") for text in texts]

@@ -41,7 +41,7 @@ class Judge:
         )
         answering.limit.size, answering.prefix = self.batch_size, self.prefix
         needs = [need for scorer in self.scorers for need in scorer.needs]
-        context = answering.context(needs, phase)
+        (context,) = answering.contexts(needs, phase)
         return [
             as_score(scorer, scorer.score(context), before.value)
             for scorer, before in zip(self.scorers, self.baseline, strict=True)

@@ -1,7 +1,7 @@
 """What one parameter accepts, and numbers and texts that are checked against it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
@@ -21,6 +21,7 @@ class Limits:
     accepts: Literal["anything", "numbers", "texts"] = "anything"
     low: float = -math.inf
     high: float = math.inf
+    whole: bool = False  # of numbers: only whole ones
     texts: tuple[str, ...] = ()  # the allowed ones, if `accepts` is "texts"
     meaning: str = ""  # ends the message of a number out of bounds
 
@@ -40,6 +41,8 @@ def _allowed_number(number: int | float, info: ValidationInfo) -> int | float:
     if not limits.low <= number <= limits.high:
         bounds = f"must be within {limits.low:g} and {limits.high:g}{limits.meaning}"
         raise fault(bounds + got(number))
+    if limits.whole and not float(number).is_integer():
+        raise fault(f"must be a whole number{got(number)}")
     return number
 
 
@@ -53,11 +56,20 @@ def _allowed_text(text: str, info: ValidationInfo) -> str:
 
 
 def allowed_range(raw: object, info: ValidationInfo) -> object:
-    """Refuse a range where only texts are allowed."""
+    """Refuse a range where only texts are allowed, or one of fractions where they mean nothing."""
     limits = _limits(info)
     if limits.accepts == "texts":
         raise fault(f"{_one_of(limits)}, or a list of them, not a range")
+    if limits.whole and not _samples_whole(raw):
+        raise fault("must be a range of whole numbers: set integer to true")
     return raw
+
+
+def _samples_whole(raw: object) -> bool:
+    """Whether a raw range has its `integer` set; what cannot be read is judged by its own check."""
+    if isinstance(raw, Mapping):
+        return raw.get("integer", False) is not False
+    return bool(getattr(raw, "integer", True))
 
 
 def tagger(*kinds: tuple[type | tuple[type, ...], str]) -> Callable[[object], str | None]:

@@ -9,7 +9,10 @@ from studies.engine.settings import complete_settings
 # How the search goes on and how fast; a trial scores the same whatever they are. Every other
 # setting, those of a method and new ones included, counts as part of the measurement.
 SEARCH_ONLY: Final = frozenset(
-    {"n_trials", "n_startup_trials", "seed", "batch_size", "max_batch_size"}
+    {
+        *("n_trials", "n_startup_trials", "seed", "batch_size", "max_batch_size"),
+        *("trials_per_batch", "early_verdict"),
+    }
 )
 
 

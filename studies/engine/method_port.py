@@ -1,8 +1,9 @@
 """What the session asks of an ablation method's implementation."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from jaxtyping import Int
 from torch import Tensor
 
 from studies.engine.components import Site
@@ -51,3 +52,20 @@ class MethodImplementation(Protocol):
 
     def baked(self, parameters: Parameters) -> Iterator[tuple[str, Tensor]]:
         """Yield (state dict name, new weight) of every matrix that changes, one at a time."""
+
+
+@runtime_checkable
+class BatchMethod(MethodImplementation, Protocol):
+    """A method that can hold several parameter sets at once, one for each row of a batch.
+
+    Methods that are no such thing run one trial after the other.
+    """
+
+    def apply_many(self, many: Sequence[Parameters]) -> None:
+        """Switch the running model to these parameter sets; replaces those applied before."""
+
+    def first_layer(self, parameters: Parameters) -> int:
+        """The first decoder layer that these parameters change; their number if none."""
+
+    def assign(self, owners: Int[Tensor, " row"] | None) -> None:
+        """Say which of the applied sets each row of the next forward passes belongs to."""

@@ -1,6 +1,7 @@
 """What the engine knows of a loaded model."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,3 +24,16 @@ class LoadedModel:
     @property
     def n_layers(self) -> int:
         return len(self.layers)
+
+
+def row_bytes(loaded: LoadedModel, width: int, n_new: int) -> int:
+    """About what a prompt of `width` tokens takes while `n_new` more are generated."""
+    config: Any = loaded.model.config.get_text_config()
+    size = loaded.model.dtype.itemsize
+    n_heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    d_head = getattr(config, "head_dim", None) or loaded.d_model // config.num_attention_heads
+    cache = 2 * loaded.n_layers * n_heads * d_head * size * (width + n_new)
+    d_mlp = getattr(config, "intermediate_size", None) or 4 * loaded.d_model
+    layer = width * (6 * loaded.d_model + 3 * d_mlp) * max(size, 4)  # while it reads prompts
+    logits = 3 * 4 * int(config.vocab_size)  # float32, their log-probabilities, a copy
+    return int(cache + layer + logits)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from studies.engine.architectures import components_of_type
 from studies.engine.errors import CustomCodeError, InvalidInputError, ModelError
 from studies.engine.problems import got, refuse_depth
 
@@ -22,6 +23,11 @@ class ModelFacts:
     n_layers: int | None
     hidden_size: int | None
     has_chat_template: bool
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """What can be ablated in it; empty where its family is not known."""
+        return components_of_type(self.model_type)
 
 
 def facts_of(folder: Path) -> ModelFacts:

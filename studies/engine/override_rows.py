@@ -13,6 +13,7 @@ from studies.engine.parameters import Key
 from studies.engine.patterns import pattern_problem, patterns_clash
 from studies.engine.problems import refuse, refuse_depth, require_table, shown, suggestion
 from studies.engine.tables import Table, fault, problems_of
+from studies.engine.texts import same_text
 from studies.engine.values import Value, parse_value
 
 DUPLICATE: Final = "is set twice; keep one of the two"
@@ -71,7 +72,7 @@ def parse_override(raw: object) -> Override:
     Raises:
         InvalidInputError: all faults, each at its exact place.
     """
-    refuse_depth("body", raw)
+    refuse_depth("", raw)
     table = require_table("body", raw)
     problems: list[Problem] = []
     try:
@@ -99,6 +100,14 @@ def row_problems(method: Method, key: Key, raw: object) -> list[Problem]:
     except InvalidInputError as error:
         return list(error.problems)
     return []
+
+
+def look_alike_problem(pattern: str, others: Iterable[str]) -> str | None:
+    """Say which other pattern differs only in how Unicode writes the same characters, or None."""
+    for rival in others:
+        if rival != pattern and same_text(rival) == same_text(pattern):
+            return f"looks the same as {shown(rival)}"
+    return None
 
 
 def tie_problem(pattern: str, key: Key, others: Iterable[tuple[str, Key]]) -> str | None:

@@ -56,7 +56,7 @@ def _parse_entry(
     place: str,
     components: Sequence[str] | None,
 ) -> dict[Key, Value]:
-    known = (*method.components, *(components or ()))
+    known = (*method.known_components, *(components or ()))
     if not isinstance(entry, Mapping) or not _names_components(entry, known):
         return {Key(parameter.name): parse_value(place, entry, parameter.limits)}
     if mixed := sorted(Range.model_fields.keys() & entry.keys()):

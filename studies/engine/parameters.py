@@ -29,6 +29,7 @@ __all__ = [
     "parse_parameters",
     "pattern_specificity",
     "patterns_clash",
+    "read_value",
     "resolve",
 ]
 
@@ -95,8 +96,8 @@ def _strangers(method: Method, layer: Layer, components: Sequence[str]) -> Itera
             yield Problem(str(key), f"{message} (set by {layer.source})")
 
 
-def check_value(method: Method, key: Key, value: Value, place: str = "") -> None:
-    """Check that a value fits a parameter of the method: unit, bounds, allowed choices.
+def read_value(method: Method, key: Key, raw: object, place: str = "") -> Value:
+    """Read one parameter's value with the limits of its method.
 
     Raises:
         InvalidInputError: all faults, each at its exact place below `place` (default: the key).
@@ -105,7 +106,16 @@ def check_value(method: Method, key: Key, value: Value, place: str = "") -> None
     parameter = method.known_parameter(key.name, at)
     if message := method.component_problem(parameter, key.component):
         raise InvalidInputError([Problem(at, message)])
-    parse_value(at, value_to_json(value), parameter.limits)
+    return parse_value(at, raw, parameter.limits)
+
+
+def check_value(method: Method, key: Key, value: Value, place: str = "") -> None:
+    """Check that a value fits a parameter of the method: unit, bounds, allowed choices.
+
+    Raises:
+        InvalidInputError: all faults, each at its exact place below `place` (default: the key).
+    """
+    read_value(method, key, value_to_json(value), place)
 
 
 def derived_layers(method: Method, key: Key, value: Value, n_layers: int) -> object:

@@ -10,21 +10,27 @@ from pydantic import AfterValidator, Field, JsonValue, ValidationError
 from studies.engine.errors import InvalidInputError, Problem
 from studies.engine.methods import METHODS
 from studies.engine.methods.schema import Method
-from studies.engine.override_rows import KnownMethod, tie_problem
+from studies.engine.override_rows import KnownMethod, look_alike_problem, tie_problem
 from studies.engine.parameters import Key, parse_parameters
 from studies.engine.patterns import pattern_problem
 from studies.engine.problems import got, place_at, refuse, refuse_depth, require_table, shown
 from studies.engine.roots import path_problem
 from studies.engine.settings import parse_settings
 from studies.engine.tables import Table, fault, problems_of
-from studies.engine.texts import Prose, Slug, name_problem, same_text
+from studies.engine.texts import (
+    PRESET_SLUG,
+    PRESET_SLUG_CHARACTERS,
+    PRESET_SLUG_WORDS,
+    Prose,
+    Slug,
+    name_problem,
+    same_text,
+)
 from studies.engine.values import Value
 
-SLUG_CHARACTERS: Final = 60
 NAME_CHARACTERS: Final = 100
 MODEL_CHARACTERS: Final = 300
 RESERVED_SLUGS: Final = {"import"}  # an address of the API
-_SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _Part = TypeVar("_Part")
 Overrides = dict[str, dict[Key, Value]]
 
@@ -32,10 +38,10 @@ Overrides = dict[str, dict[Key, Value]]
 def _slug(text: str) -> str:
     if not text:
         raise fault("must not be empty")
-    if len(text) > SLUG_CHARACTERS:
-        raise fault(f"is longer than {SLUG_CHARACTERS} characters")
-    if not _SLUG.fullmatch(text):
-        raise fault(f"must be small letters, digits and single hyphens{got(text)}")
+    if len(text) > PRESET_SLUG_CHARACTERS:
+        raise fault(f"is longer than {PRESET_SLUG_CHARACTERS} characters")
+    if not re.match(PRESET_SLUG, text):
+        raise fault(f"must be {PRESET_SLUG_WORDS}{got(text)}")
     if text in RESERVED_SLUGS:
         raise fault(f"{shown(text)} has a meaning of its own here; take another")
     return text
@@ -109,7 +115,7 @@ def parse_preset(raw: object, *, method: str, is_new: bool) -> Preset:
     Raises:
         InvalidInputError: all faults, each at its exact place.
     """
-    refuse_depth("body", raw)
+    refuse_depth("", raw)
     raw = require_table("body", raw)
     problems: list[Problem] = []
     columns = _columns(raw, problems, is_new=is_new)
@@ -126,11 +132,16 @@ def parse_preset(raw: object, *, method: str, is_new: bool) -> Preset:
     return preset
 
 
-def column_problems(columns: Mapping[str, object]) -> list[Problem]:
-    """Check the columns of a preset by themselves, as a document would be."""
+def parse_columns(raw: Mapping[str, object]) -> dict[str, JsonValue]:
+    """Read the columns of a new preset by themselves, as those of a document.
+
+    Raises:
+        InvalidInputError: all faults, each at its column.
+    """
     problems: list[Problem] = []
-    _columns(columns, problems, is_new=True)
-    return problems
+    columns = _columns(raw, problems, is_new=True)
+    refuse(problems)
+    return columns
 
 
 def _columns(
@@ -175,17 +186,12 @@ def parse_overrides(method: Method, raw: object, place: str = "overrides") -> Ov
     """
     overrides: Overrides = {}
     problems: list[Problem] = []
-    seen: dict[str, str] = {}
     for pattern, entry in require_table(place, raw).items():
         at = place_at(place, [pattern])
-        looks = same_text(pattern)
-        if message := pattern_problem(pattern):
+        if message := pattern_problem(pattern) or look_alike_problem(pattern, overrides):
             problems.append(Problem(at, message))
-        elif looks in seen:
-            problems.append(Problem(at, f"looks the same as {shown(seen[looks])}"))
         else:
             overrides[pattern] = _entry(method, entry, at, problems)
-        seen.setdefault(looks, pattern)
     refuse(problems + _ties(overrides, place))
     return overrides
 

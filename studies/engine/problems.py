@@ -10,6 +10,7 @@ from studies.engine.errors import InvalidInputError, Problem
 
 MAX_PROBLEMS: Final = 50  # shown at once
 MAX_DEPTH: Final = 20  # levels of lists and tables
+TOO_DEEP: Final = f"is nested too deeply (limit {MAX_DEPTH} levels)"
 SHOWN_CHARACTERS: Final = 80
 _SHOWN_BITS: Final = 256  # longer whole numbers are described, since Python refuses to print some
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -98,15 +99,16 @@ def refuse_depth(place: str, raw: object) -> None:
     Raises:
         InvalidInputError: more than 20 levels of lists and tables.
     """
-    level = [raw]
+    level: list[tuple[tuple[str | int, ...], object]] = [((), raw)]
     for _ in range(MAX_DEPTH + 1):
-        level = [inner for one in level for inner in _inside(one)]
+        level = [((*path, name), inner) for path, one in level for name, inner in _inside(one)]
         if not level:
             return
-    refuse([Problem(place, f"is nested too deeply (limit {MAX_DEPTH} levels)")])
+    places = dict.fromkeys(place_at(place, path[:MAX_DEPTH]) for path, _ in level)
+    refuse([Problem(at, TOO_DEEP) for at in places])
 
 
-def _inside(container: object) -> Iterable[object]:
+def _inside(container: object) -> Iterable[tuple[str | int, object]]:
     if isinstance(container, Mapping):
-        return container.values()
-    return container if isinstance(container, list | tuple) else ()
+        return ((str(name), inner) for name, inner in container.items())
+    return enumerate(container) if isinstance(container, list | tuple) else ()

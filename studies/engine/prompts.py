@@ -1,7 +1,8 @@
 """From prompts to padded batches of tokens."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import torch
@@ -29,24 +30,101 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenBatch:
-    """Left-padded prompts; `indices` are their places in the list that was tokenised."""
+    """Left-padded prompts; `indices` are their places in the list that was tokenised.
+
+    The first `prefix` columns are the same in every row; then the padding stands behind them.
+    """
 
     input_ids: Int[Tensor, "row token"]
     attention_mask: Int[Tensor, "row token"]  # 0 on padding
     indices: tuple[int, ...]
+    prefix: int = 0
 
     def __len__(self) -> int:
         return len(self.indices)
 
+    @property
+    def width(self) -> int:
+        return self.input_ids.shape[1]
+
+    @property
+    def is_padded(self) -> bool:
+        return bool((self.attention_mask == 0).any())
+
+    @property
+    def positions(self) -> Int[Tensor, "row token"]:
+        """Each token's place in its prompt; 0 on padding."""
+        counted = self.attention_mask.cumsum(dim=1) - 1
+        return counted.masked_fill(self.attention_mask == 0, 0)
+
     def chunks(self, size: int) -> list["TokenBatch"]:
         """The same rows in batches of at most `size`, padding that none needs cut off."""
         starts = range(0, len(self), size)
-        return [self._rows(slice(start, start + size)) for start in starts]
+        parts = [self.picked(range(len(self))[start : start + size]) for start in starts]
+        return [part.trimmed() for part in parts]
 
-    def _rows(self, rows: slice) -> "TokenBatch":
-        mask = self.attention_mask[rows]
-        first = mask.shape[1] - int(mask.sum(dim=1).max())
-        return TokenBatch(self.input_ids[rows, first:], mask[:, first:], self.indices[rows])
+    def repeated(self, times: int, n_prompts: int) -> "TokenBatch":
+        """Each row `times` times in succession; copy n of prompt i is number i + n · n_prompts."""
+        rows = [row for row in range(len(self)) for _ in range(times)]
+        numbers = list(range(times)) * len(self)
+        copies = self.picked(rows)
+        indices = [i + n * n_prompts for i, n in zip(copies.indices, numbers, strict=True)]
+        return replace(copies, indices=tuple(indices))
+
+    def picked(self, rows: Sequence[int]) -> "TokenBatch":
+        """Some rows, in that order."""
+        return self._of([self.indices[row] for row in rows], torch.tensor(rows), slice(None))
+
+    def columns(self, rows: Sequence[int], columns: slice) -> "TokenBatch":
+        """Some columns of some rows, without a prefix of their own."""
+        part = self._of([self.indices[row] for row in rows], torch.tensor(rows), columns)
+        return replace(part, prefix=0)
+
+    def trimmed(self) -> "TokenBatch":
+        """The same rows without the columns in which all of them are padded."""
+        used = self.attention_mask.any(dim=0)
+        return replace(
+            self, input_ids=self.input_ids[:, used], attention_mask=self.attention_mask[:, used]
+        )
+
+    def _of(self, indices: Sequence[int], rows: Tensor, columns: slice) -> "TokenBatch":
+        chosen = rows.to(self.input_ids.device)
+        return TokenBatch(
+            self.input_ids[chosen][:, columns],
+            self.attention_mask[chosen][:, columns],
+            tuple(indices),
+            self.prefix,
+        )
+
+    def with_prefix(self, prefix: int) -> "TokenBatch":
+        """The same prompts, all of which begin with the same `prefix` tokens, standing first."""
+        if not prefix:
+            return self
+        padding = self.attention_mask == 0
+        # Stable: behind the prefix, padding first and then the prompt, each in its order.
+        place = torch.arange(self.width, device=padding.device).expand_as(padding)
+        begun = place - padding.sum(dim=1, keepdim=True)  # of the prompt's own tokens
+        keys = torch.where(padding, place + prefix, torch.where(begun < prefix, begun, place))
+        order = keys.argsort(dim=1, stable=True)
+        return TokenBatch(
+            self.input_ids.gather(1, order),
+            self.attention_mask.gather(1, order),
+            self.indices,
+            prefix,
+        )
+
+
+def shared_prefix(batches: Sequence[TokenBatch]) -> int:
+    """How many first tokens all prompts have in common; each keeps one of its own."""
+    rows = [
+        ids[mask == 1].tolist()
+        for batch in batches
+        for ids, mask in zip(batch.input_ids, batch.attention_mask, strict=True)
+    ]
+    first, last = min(rows), max(rows)  # in sorted order, all others lie between them
+    shortest = min(len(row) for row in rows)
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    return min(sum(1 for _ in same), shortest - 1)
 
 
 def render(

@@ -1,11 +1,12 @@
 """An interval that a search samples from."""
 
 import math
+from decimal import Decimal
 from typing import ClassVar
 
 from pydantic import ValidationInfo, field_validator
 
-from studies.engine.limits import Number, Point
+from studies.engine.limits import MAX_WHOLE, Number, Point
 from studies.engine.problems import got
 from studies.engine.tables import Table, fault
 
@@ -58,4 +59,27 @@ class Range(Table):
         low, high = info.data.get("low"), info.data.get("high")
         if low is not None and high is not None and low < high and step > high - low:
             raise fault(f"is larger than the range from {low!r} to {high!r}{got(step)}")
+        if low is not None and high is not None and (high - low) / step > MAX_WHOLE:
+            raise fault(f"is too small for the range from {low!r} to {high!r}{got(step)}")
         return step
+
+    @property
+    def last(self) -> float:
+        """The highest value that is sampled: `high`, or the last step at or below it."""
+        if self.step is None:
+            return self.high
+        low, high, step = _decimals(self.low, self.high, self.step)
+        return self.on_step(float(low + (high - low) // step * step))
+
+    def on_step(self, number: float) -> float:
+        """The step nearest to a number, without the rounding of a sum: 0.9, not 0.8999999999999999."""
+        if self.step is None:
+            return number
+        low, step, wanted = _decimals(self.low, self.step, number)
+        exact = low + round((wanted - low) / step) * step
+        return int(exact) if self.integer else float(exact)
+
+
+def _decimals(*numbers: float) -> list[Decimal]:
+    """The numbers as a person reads them: 0.1 is a tenth."""
+    return [Decimal(str(number)) for number in numbers]

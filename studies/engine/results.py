@@ -27,6 +27,7 @@ class ResponseItem:
     response: str
     matched: list[str]  # the markers found, or "(empty)" alone for an empty answer
     verdict: bool | None  # counted by the scorer: contains a marker, is unchanged …
+    cut: bool = False  # ended as soon as the verdict was settled; matched may lack later markers
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ def suggest(trial: Trial, resolved: Mapping[Key, Value]) -> Parameters:
         key: constant_of(value) for key, value in resolved.items() if not is_sampled(value)
     }
     for key in sampled_keys(resolved):
-        parameters[key] = _suggest_one(trial, str(key), resolved[key])
+        chosen = _suggest_one(trial, str(key), resolved[key])
+        parameters[key] = _as_written(resolved[key], chosen)
     return {key: parameters[key] for key in resolved}
 
 
@@ -60,7 +61,7 @@ def unflatten(params: Mapping[str, float | str], resolved: Mapping[Key, Value]) 
         KeyError: the trial lacks a parameter that is sampled.
     """
     return {
-        key: params[str(key)] if is_sampled(value) else constant_of(value)
+        key: _as_written(value, params[str(key)]) if is_sampled(value) else constant_of(value)
         for key, value in resolved.items()
     }
 
@@ -76,12 +77,19 @@ def _suggest_one(trial: Trial, name: str, value: Value) -> float | str:
     return trial.suggest_float(name, low, high, step=step, log=log)
 
 
+def _as_written(value: Value, chosen: float | str) -> float | str:
+    """A sampled value without the rounding that steps collect."""
+    stepped = isinstance(value, Range) and value.step is not None
+    return value.on_step(float(chosen)) if stepped else chosen
+
+
 def _distribution(
     value: Value,
 ) -> FloatDistribution | IntDistribution | CategoricalDistribution:
     if not isinstance(value, Range):
         return CategoricalDistribution(value if isinstance(value, tuple) else (value,))
-    if value.integer:
+    if value.integer:  # Optuna would move a `high` between two steps, and warn of it
         step = int(value.step) if value.step is not None else 1
-        return IntDistribution(int(value.low), int(value.high), log=value.log, step=step)
-    return FloatDistribution(float(value.low), float(value.high), log=value.log, step=value.step)
+        return IntDistribution(int(value.low), int(value.last), log=value.log, step=step)
+    step = None if value.step is None else float(value.step)
+    return FloatDistribution(float(value.low), float(value.last), log=value.log, step=step)

@@ -2,25 +2,28 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pkgutil import resolve_name
 
 from studies.engine.answering import Answering, prompts_of, seed_everything
-from studies.engine.batching import OutOfMemory, attempt
+from studies.engine.batching import OutOfMemory, TrialsAtOnce, attempt
 from studies.engine.components import Site, components_of, find_sites, prove_sites
-from studies.engine.errors import InvalidInputError, Problem
+from studies.engine.errors import EngineError
+from studies.engine.generation import ALONE, Sets
 from studies.engine.judging import Judge
 from studies.engine.loading import load_model
-from studies.engine.method_port import MethodImplementation
+from studies.engine.method_port import BatchMethod, MethodImplementation, Parameters
 from studies.engine.methods.schema import Method
 from studies.engine.model import LoadedModel
 from studies.engine.parameters import Key
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prompts import Prompt, TokenBatch
 from studies.engine.results import Direction, ResponseSet, Score, SessionFacts, TrialResult
+from studies.engine.scope import fitting_values, targeted_sites
 from studies.engine.scorers import load_scorers
 from studies.engine.scorers.base import Measured, Need, PromptSlice, as_score
-from studies.engine.study_settings import StudySettings
+from studies.engine.study_settings import MAX_TRIALS_PER_BATCH, StudySettings
 from studies.engine.threads import use_threads_for
 from studies.engine.values import Value
 
@@ -54,6 +57,9 @@ class Session:
         self.loaded: LoadedModel
         self.method: MethodImplementation
         self._answering: Answering
+        self._at_once: TrialsAtOnce
+        self._targets: list[str]  # components that are ablated
+        self._ablated: set[tuple[str, int]]  # (component, layer index)
 
     @property
     def objectives(self) -> list[tuple[str, Direction]]:
@@ -87,7 +93,25 @@ class Session:
         self._prepare_method(sites)
         return self._facts(sites, _responses(measured))
 
-    def evaluate(self, parameters: Mapping[Key, float | str]) -> TrialResult:
+    def search_over(self, resolved: Mapping[Key, Value]) -> None:
+        """Sample from these values from now on; those of components that it lacks do not count.
+
+        Raises:
+            InvalidInputError: a component that is ablated has no value.
+        """
+        self.resolved = fitting_values(self._method_type, resolved, self._targets)
+
+    @property
+    def trials_at_once(self) -> int:
+        """How many trials should be given to `evaluate_many` next."""
+        return self._at_once.count
+
+    @property
+    def most_at_once(self) -> int:
+        """The most that `trials_at_once` may come to."""
+        return self._at_once.most
+
+    def evaluate(self, parameters: Parameters) -> TrialResult:
         """Score the model as these parameters ablate it.
 
         Raises:
@@ -95,20 +119,67 @@ class Session:
             NonFiniteError: the ablated model computes NaN or infinity.
             DeviceMemoryError: a single prompt does not fit.
         """
+        (result,) = self._timed([parameters], lambda: self.method.apply(parameters))
+        return result
+
+    def evaluate_many(self, many: Sequence[Parameters]) -> list[TrialResult]:
+        """Score several parameter sets side by side, as `evaluate` does one after the other.
+
+        The seconds of each are its share. Raises as `evaluate` does, without any result: which
+        set is at fault shows when each is evaluated alone.
+        """
+        method = self.method
+        if len(many) == 1 or not isinstance(method, BatchMethod):
+            return [self.evaluate(parameters) for parameters in many]
+        try:
+            return self._timed(many, lambda: method.apply_many(many))
+        except EngineError:
+            self._at_once.failed()
+            raise
+
+    def _timed(self, many: Sequence[Parameters], apply: Callable[[], None]) -> list[TrialResult]:
         begun = time.perf_counter()
         self._stop.check()
-        details = self.method.describe(parameters)
+        sets = self._sets(many)
+        details = [self._details(parameters) for parameters in many]
+        self._answering.limit.sets = sets.count
         try:
-            self.method.apply(parameters)
-            measured = self._measured_trial()
+            apply()
+            measured = self._measured_trials(sets)
         finally:
             self.method.reset()
-        scores = [
+            self._answering.limit.sets = 1
+        seconds = time.perf_counter() - begun
+        self._at_once.took(len(many), seconds)
+        return [
+            TrialResult(self._scores(one), _responses(one), said, seconds / len(many))
+            for one, said in zip(measured, details, strict=True)
+        ]
+
+    def _sets(self, many: Sequence[Parameters]) -> Sets:
+        if not isinstance(self.method, BatchMethod):
+            return ALONE
+        return Sets(self.method.assign, [self.method.first_layer(one) for one in many])
+
+    def _scores(self, measured: Sequence[Measured]) -> list[Score]:
+        return [
             as_score(scorer, one, before.value)
             for scorer, one, before in zip(self._scorers, measured, self._baseline, strict=True)
         ]
-        seconds = time.perf_counter() - begun
-        return TrialResult(scores, _responses(measured), details, seconds)
+
+    def _details(self, parameters: Mapping[Key, float | str]) -> dict[str, object]:
+        """The method's description; its kernel is 0 where nothing is ablated."""
+        details = self.method.describe(parameters)
+        if not isinstance(kernel := details.get("kernel"), Mapping):
+            return details
+        shown = {
+            component: [
+                weight if (component, layer_index) in self._ablated else 0.0
+                for layer_index, weight in enumerate(weights)
+            ]
+            for component, weights in kernel.items()
+        }
+        return {**details, "kernel": shown}
 
     def judge(self) -> Judge:
         """What scores another model as this session scores its trials."""
@@ -133,7 +204,11 @@ class Session:
         sites = find_sites(self.loaded)
         prove_sites(self.loaded, sites)
         self._stop.check()
-        return _targeted(sites, self._settings.target_components)
+        targeted = targeted_sites(sites, self._settings, self.loaded.n_layers)
+        self._targets = list(components_of(targeted))
+        self.search_over(self.resolved)
+        self._ablated = {(site.component, site.layer_index) for site in targeted}
+        return targeted
 
     def _answers(self) -> Answering:
         settings = self._settings
@@ -156,24 +231,41 @@ class Session:
         return answering
 
     def _measured_original(self) -> list[Measured]:
-        context = self._answering.context(self._needs(), "baseline")
-        return [scorer.remember(context) for scorer in self._scorers]
+        # Whole answers: what others are compared with, and read beside them.
+        needs = [replace(need, settled=None) for need in self._needs()]
+        (context,) = self._answering.contexts(needs, "baseline", remember=True)
+        measured = [scorer.remember(context) for scorer in self._scorers]
+        self._answering.prove_memory()
+        return measured
 
-    def _measured_trial(self) -> list[Measured]:
-        context = self._answering.context(self._needs(), "generating")
-        measured = []
+    def _measured_trials(self, sets: Sets) -> list[list[Measured]]:
+        """The findings of every scorer, for each parameter set."""
+        contexts = self._answering.contexts(self._needs(), "generating", sets)
+        measured: list[list[Measured]] = [[] for _ in contexts]
         for done, scorer in enumerate(self._scorers):
-            measured.append(scorer.score(context))
+            for found, context in zip(measured, contexts, strict=True):
+                found.append(scorer.score(context))
             self._reporter.phase("scoring", done=done + 1, total=len(self._scorers))
         return measured
 
     def _needs(self) -> list[Need]:
-        return [need for scorer in self._scorers for need in scorer.needs]
+        needs = [need for scorer in self._scorers for need in scorer.needs]
+        if self._settings.early_verdict:
+            return needs
+        return [replace(need, settled=None) for need in needs]
 
     def _prepare_method(self, sites: Sequence[Site]) -> None:
         implementation = resolve_name(self._method_type.implementation)
         self.method = implementation(self.loaded, sites, self._settings.model_dump())
         self._prepare_residuals()
+        self._at_once = self._trials_at_once()
+
+    def _trials_at_once(self) -> TrialsAtOnce:
+        """Several, if the method can and memory allows; as many as the user says, if he does."""
+        fixed = self._settings.trials_per_batch
+        if not isinstance(self.method, BatchMethod):
+            return TrialsAtOnce(fixed, 1)
+        return TrialsAtOnce(fixed, fixed or self._answering.most_sets(MAX_TRIALS_PER_BATCH))
 
     def _prepare_residuals(self) -> None:
         while isinstance(attempt(self._measure_residuals), OutOfMemory):
@@ -208,25 +300,3 @@ class Session:
 
 def _responses(measured: Sequence[Measured]) -> list[ResponseSet]:
     return [one.responses for one in measured if one.responses is not None]
-
-
-def _targeted(sites: list[Site], targets: Sequence[str] | None) -> list[Site]:
-    """The sites of the components that the study ablates.
-
-    Raises:
-        InvalidInputError: the model has no such component.
-    """
-    if targets is None:
-        return sites
-    known = components_of(sites)
-    problems = [
-        Problem(
-            f"settings.target_components[{index}]",
-            f'the model has no component "{target}"; it has {", ".join(known)}',
-        )
-        for index, target in enumerate(targets)
-        if target not in known
-    ]
-    if problems:
-        raise InvalidInputError(problems)
-    return [site for site in sites if site.component in targets]

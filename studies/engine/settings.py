@@ -77,7 +77,7 @@ def parse_settings(
     Raises:
         InvalidInputError: all faults, each at its exact place.
     """
-    known = (*method.components, *(components or ()))
+    known = (*method.known_components, *(components or ()))
     partial = _checked(_partial_class(method), raw, place, known)
     return partial.model_dump(mode="json", exclude_unset=True)
 
@@ -93,7 +93,7 @@ def complete_settings(
     Raises:
         InvalidInputError: all faults, those between settings included.
     """
-    known = (*method.components, *(components or ()))
+    known = (*method.known_components, *(components or ()))
     return _checked(settings_class(method), values, place, known)
 
 

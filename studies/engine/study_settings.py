@@ -8,12 +8,14 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from studies.engine.problems import got
 from studies.engine.scorer_settings import Scorers
 from studies.engine.tables import Path, Table, fault, faults
+from studies.engine.targeting import UntouchedFractions, UntouchedLayers
 from studies.engine.texts import Name, Prose, Slug
 
 MAX_TRIALS: Final = 10_000
 MAX_SEED: Final = 2**32 - 1  # of the search's random generator
 MAX_RESPONSE_TOKENS: Final = 4096
 MAX_BATCH: Final = 512  # prompts
+MAX_TRIALS_PER_BATCH: Final = 16  # more gain little and use much memory
 _REVISION: Final = re.compile(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
 
 Dtype = Literal["auto", "float16", "bfloat16", "float32"]
@@ -29,9 +31,16 @@ CHAIN_OF_THOUGHT_SKIPS: Final = (
 )
 
 
+def revision_problem(text: str) -> str | None:
+    """Say why a text cannot be a revision of the hub, or None."""
+    if _REVISION.fullmatch(text):
+        return None
+    return f"must be a branch, a tag or a 40-character commit{got(text)}"
+
+
 def _revision(text: str) -> str:
-    if not _REVISION.fullmatch(text):
-        raise fault(f"must be a branch, a tag or a 40-character commit{got(text)}")
+    if problem := revision_problem(text):
+        raise fault(problem)
     return text
 
 
@@ -101,12 +110,33 @@ class StudySettings(Table):
     max_batch_size: int = Field(
         128, ge=1, le=MAX_BATCH, description="Largest batch that the automatic choice tries."
     )
+    trials_per_batch: int = Field(
+        0,
+        ge=0,
+        le=MAX_TRIALS_PER_BATCH,
+        description="Trials that run side by side, each with its own prompts; "
+        "0: the fastest number is found while the study runs.",
+    )
+    early_verdict: bool = Field(
+        default=True,
+        description="End a response as soon as it contains a marker: the same scores in less "
+        "time, but the stored response is cut there.",
+    )
     dtypes: Annotated[list[Dtype], AfterValidator(_different)] = Field(
         ["auto", "float16", "bfloat16", "float32"],
         description="Number formats to load the model in; the first that works is used.",
     )
     target_components: Annotated[list[Name], AfterValidator(_different)] | None = Field(
         None, description="Components to ablate; empty: all that the model has."
+    )
+    untouched_layers: UntouchedLayers = Field(
+        [],
+        description="Layers that stay as they are, by index from 0: single ones, or ranges.",
+    )
+    untouched_layer_fractions: UntouchedFractions = Field(
+        [],
+        description="The same, as fractions of the last layer's index, so that it fits models "
+        "of any depth. A single fraction means the nearest layer.",
     )
     model_commit: Annotated[str, AfterValidator(_revision)] | None = Field(
         None, description="Branch, tag or commit of a model from the hub."

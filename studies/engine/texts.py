@@ -94,12 +94,3 @@ def comment_problem(text: str) -> str | None:
 def tidy_comment(text: str) -> str:
     """A comment as a file gives it back: no space at the ends of lines, no blank ends."""
     return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")
-
-
-def _checked_preset_slug(text: str) -> str:
-    if not re.match(PRESET_SLUG, text) or len(text) > PRESET_SLUG_CHARACTERS:
-        raise fault(f"must be {PRESET_SLUG_WORDS}, at most {PRESET_SLUG_CHARACTERS}{got(text)}")
-    return text
-
-
-PresetSlug = Annotated[str, Field(strict=True), AfterValidator(_checked_preset_slug)]

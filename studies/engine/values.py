@@ -112,5 +112,5 @@ def constant_of(value: Value) -> int | float | str:
     if is_sampled(value):
         raise ValueError("a sampled value is no constant")
     if isinstance(value, Range):
-        return value.low
+        return int(value.low) if value.integer else value.low
     return value[0] if isinstance(value, tuple) else value

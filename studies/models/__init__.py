@@ -1,3 +1,4 @@
+from studies.models.annotations import AnswerLabel, StudyTag, TrialTag
 from studies.models.chat import Chat, ChatEvent, ChatTurn
 from studies.models.export import Export
 from studies.models.job import Job, Worker
@@ -16,6 +17,7 @@ from studies.models.token import ApiToken
 from studies.models.trial import QueuedTrial, ResponseSet, Trial
 
 __all__ = [
+    "AnswerLabel",
     "ApiToken",
     "Chat",
     "ChatEvent",
@@ -36,6 +38,8 @@ __all__ = [
     "Study",
     "StudyEvent",
     "StudyRequest",
+    "StudyTag",
     "Trial",
+    "TrialTag",
     "Worker",
 ]

@@ -24,6 +24,7 @@ class Study(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="studies")
     name = models.CharField(max_length=100)
+    notes = models.TextField(blank=True)  # people's own
     model = models.CharField(max_length=300, help_text="Hub id or local folder.")
     profile = models.ForeignKey("studies.Profile", models.PROTECT, related_name="studies")
     status = models.CharField(max_length=10, choices=StudyStatus, default=StudyStatus.DRAFT)

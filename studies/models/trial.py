@@ -39,6 +39,7 @@ class Trial(models.Model):
     values = models.JSONField(default=list)  # of the objectives, in the study's order
     is_pareto = models.BooleanField(default=False)
     error = models.TextField(blank=True)
+    note = models.TextField(blank=True)  # people's own
     seconds = models.FloatField(default=0)
     finished_at = models.DateTimeField()
 
@@ -105,7 +106,8 @@ class ResponseSet(models.Model):
     )
     scorer = models.CharField(max_length=60)
     prompts_digest = models.CharField(max_length=64)
-    items = models.JSONField()  # [{"response": …, "matched": […]}], in the order of the prompts
+    # [{"response": …, "matched": […], "verdict": …, "cut": …}], in the order of the prompts
+    items = models.JSONField()
 
     class Meta:
         constraints = [

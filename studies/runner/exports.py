@@ -219,7 +219,8 @@ def _manifest(
         manifest["adapter"] = asdict(written.adapter)
     if row.expected:
         manifest["reproduction"] = reproduction(parse_bundle(row.expected), bundle)
-    return json.loads(json.dumps(manifest))  # as it will be read back
+    as_read_back: Json = json.loads(json.dumps(manifest))
+    return as_read_back
 
 
 @transaction.atomic

@@ -99,7 +99,8 @@ class Switchboard:
     """The reporter and stop signal of a session that outlives a job: those of the job using it."""
 
     def __init__(self) -> None:
-        self.disconnect()
+        self._reporter: Reporter = Silent()
+        self._stop: StopSignal = Silent()
 
     def connect(self, reporter: Reporter, stop: StopSignal) -> None:
         """Speak for another job from now on."""
@@ -107,8 +108,7 @@ class Switchboard:
 
     def disconnect(self) -> None:
         """Speak for nobody."""
-        self._reporter: Reporter = Silent()
-        self._stop: StopSignal = Silent()
+        self.connect(Silent(), Silent())
 
     def phase(self, name: str, *, done: int = 0, total: int = 0) -> None:
         self._reporter.phase(name, done=done, total=total)

@@ -22,8 +22,9 @@ from studies.events import (
 from studies.jobs import Lease
 from studies.models import ResponseSet, Study, Trial
 from studies.objectives import best_after
+from studies.parameters import snapshot_settle
 from studies.runner.enqueued import mark_enqueued
-from studies.selectors import trial_out
+from studies.selectors import recommended_number, trial_out
 
 Json = dict[str, Any]
 
@@ -46,9 +47,10 @@ def baseline_record(lease: Lease, facts: SessionFacts) -> None:
         "response_prefix": facts.response_prefix,
     }
     study.n_layers = facts.n_layers
+    study.snapshot = snapshot_settle(study.snapshot, facts.components, facts.n_layers)
     study.baseline = [asdict(score) for score in facts.baseline]
     study.started_at = study.started_at or timezone.now()
-    study.save(update_fields=["facts", "n_layers", "baseline", "started_at"])
+    study.save(update_fields=["facts", "n_layers", "snapshot", "baseline", "started_at"])
     study.response_sets.filter(trial__isnull=True).delete()
     _responses_store(study, None, facts.baseline_responses)
     event_record(
@@ -106,11 +108,13 @@ def trial_record(
     study.refresh_from_db()
     lease.progressed()
     front = Trial.objects.filter(study=study, is_pareto=True).order_by("number")
+    chosen = recommended_number(study)
     event_record(
         study.pk,
         TrialFinished(
-            trial=trial_out(trial),
+            trial=trial_out(trial, chosen),
             front=list(front.values_list("number", flat=True)),
+            recommended=chosen,
             n_finished=study.n_finished,
         ),
     )
@@ -161,7 +165,15 @@ def _responses_store(study: Study, trial: Trial | None, sets: Iterable[Responses
             trial=trial,
             scorer=responses.scorer,
             prompts_digest=digests[responses.prompts_slug]["digest"],
-            items=[{"response": i.response, "matched": list(i.matched)} for i in responses.items],
+            items=[
+                {
+                    "response": item.response,
+                    "matched": list(item.matched),
+                    "verdict": item.verdict,
+                    "cut": item.cut,
+                }
+                for item in responses.items
+            ],
         )
         for responses in sets
     )

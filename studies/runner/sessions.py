@@ -19,13 +19,14 @@ from django.conf import settings
 
 from studies.engine.methods import method_get
 from studies.engine.model_files import ModelRef, inspect_model, locate_model
-from studies.engine.parameters import Key
+from studies.engine.parameters import Key, read_value
 from studies.engine.ports import Reporter, StopSignal
+from studies.engine.problems import place_at
 from studies.engine.prompts import Prompt
 from studies.engine.results import SessionFacts
 from studies.engine.session import Session
 from studies.engine.settings import complete_settings
-from studies.engine.values import Value, parse_value
+from studies.engine.values import Value
 from studies.models import Study
 from studies.runner.ports import Switchboard
 from studies.runner.prompts import prompts_load
@@ -70,7 +71,7 @@ def prepared_session(study: Study, reporter: Reporter, stop: StopSignal) -> Prep
         ports.connect(reporter, stop)
         _kept = Prepared(session, session.prepare(), key, ports)
     _kept.ports.connect(reporter, stop)
-    _kept.session.resolved = resolved_values(study.snapshot)
+    _kept.session.search_over(resolved_values(study.snapshot))
     return _kept
 
 
@@ -111,9 +112,10 @@ def session_key(study: Study, ref: ModelRef) -> str:
 
 def resolved_values(snapshot: dict[str, Any]) -> dict[Key, Value]:
     """Read the frozen search space; checked again, since the worker trusts no stored value."""
+    method = method_get(snapshot["method"])
     return {
-        key: parse_value(str(key), row["value"])
-        for row in snapshot["parameters"]
+        key: read_value(method, key, row["value"], place_at("parameters", filter(None, key)))
+        for row in (*snapshot["parameters"], *snapshot.get("further_parameters", ()))
         for key in [Key(row["name"], row["component"])]
     }
 

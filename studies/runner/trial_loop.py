@@ -1,4 +1,4 @@
-"""The trial loop: ask, evaluate, store, tell.
+"""The trial loop: ask, evaluate, store, tell; several trials at a time where that is faster.
 
 A trial is stored in our tables first and told to Optuna second. Whatever a crash leaves
 between the two is mended at the next start: a stored trial is told, an asked one is
@@ -9,7 +9,7 @@ search would choose come those that somebody asked for (`enqueued`).
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import optuna
@@ -18,14 +18,15 @@ from django.db import DatabaseError, transaction
 
 from studies.engine import search
 from studies.engine.errors import EngineError
-from studies.engine.parameters import Key, nest
+from studies.engine.parameters import nest
 from studies.engine.ports import Stopped
+from studies.engine.results import TrialResult
 from studies.engine.search_space import unflatten
 from studies.engine.session import Session
 from studies.events import TrialStarted, event_record
 from studies.jobs import Lease, LeaseLostError
 from studies.models import Study, Trial
-from studies.runner.enqueued import hand_over_next
+from studies.runner.asking import Asked, Asking, Parameters
 from studies.runner.history import history_restore
 from studies.runner.recording import failure_record, trial_record
 from studies.runner.reporting import DatabaseReporter, DatabaseStop
@@ -34,7 +35,8 @@ logger = logging.getLogger(__name__)
 MOST_FAILURES = 5  # in a row; then it is the study that fails, not a trial
 MOST_STARTS = 2  # of one trial; a trial that loses its worker each time is given up
 
-Parameters = Mapping[Key, float | str]
+# What ends a trial without being its fault.
+NO_FAULT = (Stopped, LeaseLostError, DatabaseError)
 
 
 class StudyUnusableError(EngineError):
@@ -63,10 +65,10 @@ class TrialLoop:
         self.stop = stop
         self.between = between  # called where no trial is under way
         self.failures = 0  # in a row
-        self.settings = {row["name"]: row["value"] for row in study.snapshot["settings"]}
         self.optuna_study = search.make_study(
             settings.OPTUNA_STORAGE, f"study-{study.pk}", session.objectives
         )
+        self.asking = Asking(study, self.optuna_study, session)
 
     def run(self) -> None:
         """Finish what was begun, then run trials until `n_trials` are complete.
@@ -79,53 +81,85 @@ class TrialLoop:
         history_restore(
             self.study, self.optuna_study, self.session, self.lease, self.reporter, self.stop
         )
-        for number, parameters in self._unfinished():
-            self._run_trial(number, parameters)
-        while self._is_wanted():
+        pending = self._unfinished()
+        rest = self.asking.rest(self._n_wanted() - len(pending)) if pending else []
+        for one in pending:  # alone: one of them may be what ended the worker
+            self._run([one])
+        self._run(rest)
+        while n_wanted := self._n_wanted():
             self.stop.check()
-            self.between()
             self.reporter.phase("sampling")
             self.lease.renew()  # two workers must not ask for one study
-            number, parameters = self._ask()
-            self._run_trial(number, parameters)
+            self._run(self.asking.next(n_wanted))
 
-    def _is_wanted(self) -> bool:
+    def _n_wanted(self) -> int:
         fresh = Study.objects.only("n_trials", "n_finished").get(pk=self.study.pk)
-        return fresh.n_finished < fresh.n_trials
+        return max(0, fresh.n_trials - fresh.n_finished)
 
-    def _ask(self) -> tuple[int, Parameters]:
-        sampler = search.sampler_for(
-            self.settings["seed"],
-            search.count_trials(self.optuna_study),
-            self.settings["n_startup_trials"],
-        )
-        hand_over_next(self.study, self.optuna_study, self.session.resolved)
-        trial, parameters = search.ask(self.optuna_study, self.session.resolved, sampler)
-        return trial.number, parameters
+    def _run(self, asked: Sequence[Asked]) -> None:
+        """Run trials, as many side by side as the session wants."""
+        waiting = list(asked)
+        while waiting:
+            self.between()
+            count = self.session.trials_at_once
+            now, waiting = waiting[:count], waiting[count:]
+            self._run_together({n: values for n, values in now if self._begin(n, values)})
 
-    def _run_trial(self, number: int, parameters: Parameters) -> None:
+    def _begin(self, number: int, parameters: Parameters) -> bool:
+        """Count and announce a start; False if the trial has lost its worker too often."""
         starts = search.count_start(self.optuna_study, number)
         if starts > MOST_STARTS:
             self._failed(number, parameters, f"Its worker was lost {starts - 1} times.", 0.0)
-            return
-        nested = nest(parameters)
+            return False
+        self._announce(number, nest(parameters))
+        return True
+
+    def _run_together(self, begun: dict[int, Parameters]) -> None:
+        """Evaluate and store trials; what is stored leaves `begun`."""
+        try:
+            if len(begun) > 1 and self._all_at_once(begun):
+                return
+            for number, parameters in list(begun.items()):
+                self._alone(number, parameters)
+                del begun[number]
+        except (Stopped, KeyboardInterrupt):
+            for number in begun:  # no fault of theirs
+                search.count_start(self.optuna_study, number, by=-1)
+            raise
+
+    def _all_at_once(self, begun: dict[int, Parameters]) -> bool:
+        """Evaluate trials side by side; False if that failed, whichever is at fault."""
+        self.reporter.trial = min(begun)
+        try:
+            results = self.session.evaluate_many(list(begun.values()))
+        except NO_FAULT:
+            raise
+        except Exception:
+            logger.warning("trials failed together, each is run alone", exc_info=True)
+            return False
+        for (number, parameters), result in zip(list(begun.items()), results, strict=True):
+            self._store(number, parameters, result)
+            del begun[number]
+        return True
+
+    def _alone(self, number: int, parameters: Parameters) -> None:
         self.reporter.trial = number
-        self._announce(number, nested)
         started = time.perf_counter()
         try:
             result = self.session.evaluate(parameters)
-        except (Stopped, KeyboardInterrupt):
-            search.count_start(self.optuna_study, number, by=-1)  # no fault of the trial's
+        except NO_FAULT:
             raise
-        except (LeaseLostError, DatabaseError):
-            raise  # no fault of the trial's either
         except Exception as error:
             logger.exception("trial failed", extra={"trial": number})
             self._failed(number, parameters, _reason(error), time.perf_counter() - started)
             return
+        self._store(number, parameters, result)
+
+    def _store(self, number: int, parameters: Parameters, result: TrialResult) -> None:
+        nested = nest(parameters)
         row = trial_record(self.lease, number, nested, result, self.session.objectives)
         search.tell_complete(self.optuna_study, number, row.values)
-        self.reporter.trial_took(time.perf_counter() - started)
+        self.reporter.trial_took(result.seconds)
         self.failures = 0
 
     @transaction.atomic
@@ -140,7 +174,7 @@ class TrialLoop:
         if self.failures >= MOST_FAILURES:
             raise StudyUnusableError(f"{self.failures} trials in a row failed. {reason}")
 
-    def _unfinished(self) -> list[tuple[int, Parameters]]:
+    def _unfinished(self) -> list[Asked]:
         """Tell Optuna what our rows know and it does not; list what was asked but not stored."""
         rows = {trial.number: trial for trial in Trial.objects.filter(study=self.study)}
         pending = []
@@ -156,7 +190,7 @@ class TrialLoop:
                 search.tell_failed(self.optuna_study, frozen.number)
         return pending
 
-    def _restart(self, frozen: optuna.trial.FrozenTrial) -> list[tuple[int, Parameters]]:
+    def _restart(self, frozen: optuna.trial.FrozenTrial) -> list[Asked]:
         try:
             return [(frozen.number, unflatten(frozen.params, self.session.resolved))]
         except KeyError:  # it died while its parameters were being sampled

@@ -1,6 +1,13 @@
 """Read access: what a user may see, and the shapes in which pages and API show it."""
 
 from studies.selectors.access import jobs_visible_to, profiles_active, studies_visible_to
+from studies.selectors.answers import (
+    FILTERS,
+    agreements,
+    answer_out,
+    filter_counts,
+    trial_answers,
+)
 from studies.selectors.chats import (
     active_turn,
     chat_events_after,
@@ -11,6 +18,7 @@ from studies.selectors.chats import (
     turn_out,
 )
 from studies.selectors.compare import comparison
+from studies.selectors.dashboard import dashboard
 from studies.selectors.exports import (
     export_file,
     export_out,
@@ -27,12 +35,16 @@ from studies.selectors.queue import (
     workers_seen,
 )
 from studies.selectors.studies import (
+    HEAVY,
     events_after,
+    objectives,
     recent_models,
+    recommended_number,
     studies_open,
     studies_with_trials,
     study_state,
     study_summary,
+    tags_in_use,
 )
 from studies.selectors.trials import (
     baseline_responses,
@@ -45,7 +57,11 @@ from studies.selectors.trials import (
 from studies.selectors.waiting import waiting_out, waiting_trials
 
 __all__ = [
+    "FILTERS",
+    "HEAVY",
     "active_turn",
+    "agreements",
+    "answer_out",
     "baseline_responses",
     "chat_events_after",
     "chat_out",
@@ -53,26 +69,32 @@ __all__ = [
     "chat_start",
     "chats_visible_to",
     "comparison",
+    "dashboard",
     "events_after",
     "export_file",
     "export_out",
     "export_strategies",
     "exports_of",
     "exports_visible_to",
+    "filter_counts",
     "job_out",
     "jobs_visible_to",
+    "objectives",
     "override_document",
     "preset_document",
     "profiles_active",
     "queue_places",
     "queue_rows",
     "recent_models",
+    "recommended_number",
     "studies_open",
     "studies_visible_to",
     "studies_with_trials",
     "study_places",
     "study_state",
     "study_summary",
+    "tags_in_use",
+    "trial_answers",
     "trial_detail",
     "trial_out",
     "trial_responses",

@@ -8,14 +8,16 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import QuerySet
 
-from studies.models import Study, StudyEvent
+from studies.engine.recommendation import recommended
+from studies.models import Study, StudyEvent, StudyTag, Trial
 from studies.models.study import StudyStatus as Status
-from studies.objectives import objectives_of
+from studies.objectives import objectives_of, spans_of
 from studies.selectors.access import User, studies_visible_to
 from studies.selectors.queue import study_places
 from studies.selectors.waiting import waiting_trials
 
 Json = dict[str, Any]
+HEAVY = ("snapshot", "facts", "baseline")  # columns that no list of studies needs
 
 ACTIONS: dict[str, list[str]] = {
     Status.DRAFT: ["start"],
@@ -42,11 +44,12 @@ def study_state(study: Study) -> Json:
         "event_count": study.event_count,
         "error": error if study.error else None,
         "progress": study.progress,
-        "objectives": _objectives(study),
+        "objectives": objectives(study),
         "baseline": study.baseline,
         "facts": study.facts,
         "n_layers": study.n_layers,
-        "notes": _notes(study),
+        "remarks": _remarks(study),
+        "recommended": recommended_number(study),
         "actions": ACTIONS[study.status],
         "fork": snapshot.get("fork"),
         "waiting": waiting_trials(study),
@@ -56,7 +59,7 @@ def study_state(study: Study) -> Json:
 
 
 def study_summary(study: Study, places: Mapping[Any, int] | None = None) -> Json:
-    """A study as a list shows it; needs `profile` and `owner` joined.
+    """A study as a list shows it; needs `profile` and `owner` joined, tags prefetched.
 
     A list passes `places` (from `study_places`) so that no row runs a query of its own.
     """
@@ -76,11 +79,27 @@ def study_summary(study: Study, places: Mapping[Any, int] | None = None) -> Json
         "n_failed": study.n_failed,
         "n_taken_over": study.n_taken_over,
         "best": study.best,
+        "notes": study.notes,
+        "tags": [row.tag for row in study.tag_rows.all()],
         "seconds": round(study.seconds, 3),
         "created_at": study.created_at.isoformat(),
         "started_at": study.started_at and study.started_at.isoformat(),
         "finished_at": study.finished_at and study.finished_at.isoformat(),
     }
+
+
+def recommended_number(study: Study) -> int | None:
+    """Return the number of the trial that `engine.recommendation` names on the front."""
+    front = Trial.objects.filter(study=study, is_pareto=True).values_list("number", "values")
+    rows = objectives(study)
+    directions, spans = [row["direction"] for row in rows], [row["span"] for row in rows]
+    return recommended(dict(front), directions, spans)
+
+
+def tags_in_use(user: User, *, limit: int = 100) -> list[str]:
+    """Return the tags of the studies that a user may read, in their order."""
+    rows = StudyTag.objects.filter(study__in=studies_visible_to(user))
+    return list(rows.order_by("tag").values_list("tag", flat=True).distinct()[:limit])
 
 
 def recent_models(user: User, *, limit: int = 20) -> list[str]:
@@ -113,16 +132,18 @@ def _local_models() -> list[str]:
     return found
 
 
-def _objectives(study: Study) -> list[Json]:
-    """The scores that the search optimises, with the original model's values."""
+def objectives(study: Study) -> list[Json]:
+    """Return the scores that the search optimises, with the original model's values."""
     baseline = {score["name"]: score for score in study.baseline}
     rows = []
-    for name, direction in objectives_of(study.snapshot):
+    spans = spans_of(study.snapshot)
+    for (name, direction), span in zip(objectives_of(study.snapshot), spans, strict=True):
         score = baseline.get(name, {})
         rows.append(
             {
                 "name": name,
                 "direction": direction,
+                "span": span,
                 "baseline": score.get("value"),
                 "baseline_display": score.get("display"),
             }
@@ -130,6 +151,7 @@ def _objectives(study: Study) -> list[Json]:
     return rows
 
 
-def _notes(study: Study) -> list[str]:
+def _remarks(study: Study) -> list[str]:
+    """What the engine had to say, in its words."""
     notes = study.events.filter(kind="note").order_by("number")
     return [payload["text"] for payload in notes.values_list("payload", flat=True)]

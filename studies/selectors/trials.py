@@ -6,38 +6,37 @@ from typing import Any
 from django.db.models import QuerySet
 
 from studies.models import FrozenPrompts, ResponseSet, Study, Trial
+from studies.selectors.studies import recommended_number
 
 Json = dict[str, Any]
 
 
-def trials_of(study: Study, *, pareto: bool = False) -> QuerySet[Trial]:
-    """Return a study's trials in the order of their numbers, or only its front."""
+def trials_of(
+    study: Study, *, pareto: bool = False, state: str = "", tag: str = ""
+) -> QuerySet[Trial]:
+    """Return a study's trials in the order of their numbers, filtered where asked."""
     related = ("origin", "queued__origin")
     heavy = ("parameters", "details", "scores", "values", "error")
     trials = Trial.objects.filter(study=study).order_by("number").select_related(*related)
     trials = trials.defer(*(f"{one}__{name}" for one in related for name in heavy))
-    return trials.filter(is_pareto=True) if pareto else trials
+    trials = trials.prefetch_related("tag_rows")
+    if pareto:
+        trials = trials.filter(is_pareto=True)
+    if state:
+        trials = trials.filter(state=state)
+    return trials.filter(tag_rows__tag=tag) if tag else trials
 
 
-def trial_rows(study: Study, *, pareto: bool = False) -> list[Json]:
-    """Return a study's trials as pages and API show them."""
-    return [trial_out(trial) for trial in trials_of(study, pareto=pareto)]
+def trial_rows(study: Study, chosen: int | None) -> list[Json]:
+    """Return a study's trials for its page, without kernels, which are read one by one."""
+    return [_row(trial, chosen) for trial in trials_of(study).defer("details", "values")]
 
 
-def trial_out(trial: Trial) -> Json:
-    """One trial as pages, events and API show it."""
-    return {
-        "number": trial.number,
-        "state": trial.state,
-        "source": trial.source,
-        "origin": _origin(trial),
-        "parameters": trial.parameters,
+def trial_out(trial: Trial, chosen: int | None = None) -> Json:
+    """One trial as events and API show it; `chosen` is the recommended one's number."""
+    return _row(trial, chosen) | {
         "kernel": trial.details.get("kernel", {}),
         "direction": trial.details.get("direction", ""),
-        "scores": trial.scores,
-        "seconds": round(trial.seconds, 3),
-        "pareto": trial.is_pareto,
-        "error": trial.error,
     }
 
 
@@ -56,7 +55,7 @@ def trial_detail(study: Study, number: int) -> Json:
     Raises:
         Trial.DoesNotExist: the study has no trial of that number.
     """
-    return trial_out(trials_of(study).get(number=number))
+    return trial_out(trials_of(study).get(number=number), recommended_number(study))
 
 
 def trial_responses(study: Study, number: int) -> list[Json]:
@@ -75,11 +74,28 @@ def baseline_responses(study: Study) -> list[Json]:
     return _responses(study.response_sets.filter(trial__isnull=True).order_by("pk"))
 
 
+def _row(trial: Trial, chosen: int | None) -> Json:
+    return {
+        "number": trial.number,
+        "state": trial.state,
+        "source": trial.source,
+        "origin": _origin(trial),
+        "parameters": trial.parameters,
+        "scores": trial.scores,
+        "seconds": round(trial.seconds, 3),
+        "pareto": trial.is_pareto,
+        "recommended": trial.is_pareto and trial.number == chosen,
+        "note": trial.note,
+        "tags": [row.tag for row in trial.tag_rows.all()],
+        "error": trial.error,
+    }
+
+
 def _responses(sets: Iterable[ResponseSet]) -> list[Json]:
     rows = list(sets)
     frozen = FrozenPrompts.objects.in_bulk({row.prompts_digest for row in rows})
     return [
-        {"scorer": row.scorer, "prompt": prompt["user"], **item}
+        {"scorer": row.scorer, "prompt": prompt["user"], "verdict": None, **item}
         for row in rows
         for prompt, item in zip(
             frozen[row.prompts_digest].prompts[: len(row.items)], row.items, strict=True

@@ -5,10 +5,11 @@ from studies.views.compare import study_compare
 from studies.views.creation import study_new
 from studies.views.queue import work_queue
 from studies.views.reproduction import study_reproduce
-from studies.views.studies import study_detail, study_list
+from studies.views.studies import study_analysis, study_detail, study_list
 from studies.views.trials import trial_detail
 
 __all__ = [
+    "study_analysis",
     "study_compare",
     "study_detail",
     "study_list",

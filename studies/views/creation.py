@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from studies.engine import targeting
 from studies.engine.methods import method_get
 from studies.engine.methods.schema import Method, Parameter
 from studies.engine.settings import settings_class
@@ -140,6 +141,8 @@ def _setting_out(name: str, schema: Json) -> Json:
 def _field_kind(name: str, kinds: set[str], choices: list[str]) -> str:
     if name in PROMPT_SETTINGS:
         return "prompts"
+    if name in targeting.SETTINGS:
+        return "spans"
     if choices:
         return "choice"
     for kind in ("boolean", "number", "integer", "string"):

@@ -2,15 +2,21 @@
 
 import json
 import sys
+import time
 
 import pytest
 import torch
 
 from studies.demo import files
 from studies.engine.bench import __main__ as bench
+from studies.engine.bench import sizes
 from studies.engine.bench.arms import RANK, Scores, change, low_rank
+from studies.engine.bench.probes import PeakMemory, Phases
 from studies.engine.bench.rounds import compare
-from tests.engine.tiny import save_tiny
+from studies.engine.decoding import greedy
+from studies.engine.loading import load_model
+from tests.engine.test_generation import batches_of
+from tests.engine.tiny import save_tiny, tiny_model
 
 torch.set_num_threads(1)
 
@@ -36,56 +42,86 @@ def test_a_change_of_the_adapters_rank_is_stored_exactly():
 
 
 class Scripted:
-    def __init__(self, log, name, scores):
-        self.log, self.name, self.scores = log, name, iter(scores)
+    model = torch.nn.Linear(1, 1)
 
-    def trial(self, parameters):
-        self.log.append((parameters, self.name))
-        return next(self.scores)
+    def __init__(self, log, name, scores, at_once=1):
+        self.log, self.name, self.scores, self.at_once = log, name, scores, at_once
+
+    def trials(self, many):
+        self.log.append((self.name, list(many)))
+        return [self.scores] * len(many)
 
 
 def compared(product, reference):
     log = []
     arms = {
-        "product": Scripted(log, "product", product),
+        "product": Scripted(log, "product", product, at_once=3),
         "reference": Scripted(log, "reference", reference),
     }
-    found = compare(arms, range(len(product)), n_prompts=100, tell=lambda line: None)
-    return found, log
+    rounds = [[10 * number + trial for trial in range(3)] for number in range(4)]
+    return compare(arms, rounds, n_alone=2, n_prompts=100, tell=lambda line: None), log
 
 
-def test_both_arms_run_every_trial_in_turn_and_take_turns_in_beginning():
-    scores = [Scores(3, 0.1)] * 4
-    found, log = compared(scores, scores)
-    assert [number for number, _ in log] == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert [name for _, name in log][::2] == ["product", "reference"] * 2
-    assert len(found.ratios) == len(found.scores) == 3, "the first trial only warms up"
-    assert found.agree
+def test_all_arms_run_every_round_and_take_turns_in_beginning():
+    found, log = compared(Scores(3, 0.1), Scores(3, 0.1))
+    assert [name for name, _ in log][::2] == ["product", "reference"] * 2
+    assert [many for name, many in log if name == "product"][1] == [10, 11, 12]
+    assert [many for name, many in log if name == "reference"][1] == [10, 11], "of the same round"
+    assert len(found["product"].ratios) == 3, "the first round only warms up"
+    assert found["product"].agrees
+    assert found["reference"].ratios == [1.0] * 3
 
 
 @pytest.mark.parametrize("other", [Scores(30, 0.1), Scores(3, 0.2)])
 def test_arms_that_measure_something_else_are_told_apart(other):
-    found, _ = compared([Scores(3, 0.1)] * 4, [other] * 4)
-    assert not found.agree
+    found, _ = compared(Scores(3, 0.1), other)
+    assert not found["product"].agrees
 
 
-def test_the_command_compares_both_arms_on_a_real_model(tmp_path, monkeypatch, capsys):
+def test_phases_and_memory_are_those_of_the_arm():
+    loaded = tiny_model("llama")
+    (batch,) = batches_of(loaded)
+    with PeakMemory() as memory, Phases(loaded.model) as phases:
+        begun = time.perf_counter()
+        greedy(loaded, batch, max_new_tokens=4)
+        seconds = time.perf_counter() - begun
+    shares = phases.shares(seconds)
+    assert list(shares) == ["prompts", "decoding", "other"]
+    assert sum(shares.values()) == pytest.approx(1)
+    assert all(0 < share < 1 for share in shares.values())
+    assert memory.peak > 2**20
+    assert not loaded.model._forward_hooks
+
+
+def test_the_command_compares_all_arms_on_a_real_model(tmp_path, monkeypatch, capsys):
     model = save_tiny("qwen3", tmp_path / "model")
     for number, name in enumerate(files.PROMPT_FILES):
         lines = [f"Question {number} {line} of many?" for line in range(6)]
         (tmp_path / name).write_text("\n".join(lines), encoding="utf-8")
     report = tmp_path / "report.json"
-    options = ["--model", model, "--prompts", tmp_path, "--trials", 3, "--json", report]
-    options += ["--max-response-length", 5, "--batch-size", 4, "--marker", "e"]
+    options = ["--model", model, "--prompts", tmp_path, "--rounds", 3, "--trials", 2]
+    options += ["--json", report, "--max-response-length", 5, "--batch-size", 4, "--marker", "e"]
     monkeypatch.setattr(sys, "argv", ["bench", *map(str, options)])
     bench.main()
     said = capsys.readouterr().out
-    assert "trials per minute" in said
-    assert "ratio" in said
-    found = json.loads(report.read_text(encoding="utf-8"))
-    assert len(found["product"]["seconds"]) == len(found["reference"]["seconds"]) == 3
-    assert found["divergence_apart"] < 0.25
+    assert "trials/min" in said
+    assert "side by side" in said
+    (found,) = json.loads(report.read_text(encoding="utf-8")).values()
+    arms = found["arms"]
+    assert list(arms) == ["reference", "one by one", "side by side"]
+    assert all(len(arm["seconds"]) == 3 for arm in arms.values())
+    assert arms["side by side"]["at_once"] == 2
+    assert all(arm["divergence_apart"] < 0.25 for arm in arms.values())
     assert found["conditions"]["batch_size"] == 4
+
+
+def test_sizes_are_built_around_the_demo_models_tokenizer(monkeypatch):
+    monkeypatch.setitem(sizes.SIZES, "small", (2, 16, 32, 2))
+    with sizes.model_of_size("small") as folder:
+        loaded = load_model(str(folder), dtypes=["float32"])
+        assert (loaded.n_layers, loaded.d_model) == (2, 16)
+        assert len(loaded.tokenizer) == loaded.model.config.vocab_size
+    assert not folder.exists()
 
 
 def test_without_a_model_the_command_says_what_to_do(tmp_path, monkeypatch, capsys):

@@ -1,7 +1,12 @@
 import pytest
 import torch
 
-from studies.engine.architectures import ARCHITECTURES, Writer
+from studies.engine.architectures import (
+    ARCHITECTURES,
+    FURTHER_COMPONENTS,
+    Writer,
+    components_of_type,
+)
 from studies.engine.components import components_of, find_sites, prove_sites
 from studies.engine.errors import NonFiniteError, UnsupportedArchitectureError
 from tests.engine.tiny import FAMILIES, N_LAYERS, VISION_FAMILY, tiny_model
@@ -16,10 +21,26 @@ def test_the_table_names_all_writers(family):
     loaded = tiny_model(family)
     sites = find_sites(loaded)
     prove_sites(loaded, sites)
-    assert components_of(sites) == ("attn.o_proj", "mlp.down_proj")
-    assert [site.layer_index for site in sites] == [n for n in range(N_LAYERS) for _ in "ab"]
+    known = components_of_type(FAMILIES.get(family, ("gemma3_text",))[0])
+    assert components_of(sites) == known
+    assert [(site.layer_index, site.component) for site in sites] == [
+        (layer_index, component) for layer_index in range(N_LAYERS) for component in known
+    ]
     for site in sites:
         assert loaded.model.get_submodule(site.name) is site.module
+
+
+def test_a_second_mixer_of_a_layer_is_a_component_of_its_own():
+    assert components_of_type("falcon_h1") == ("attn.o_proj", "ssm.out_proj", "mlp.down_proj")
+    assert components_of_type("llama") == ("attn.o_proj", "mlp.down_proj")
+    assert components_of_type("gpt2") == ()
+    assert FURTHER_COMPONENTS == ("ssm.out_proj",)
+
+
+def test_experts_of_a_hybrid_are_missed_by_name():
+    loaded = tiny_model("granitemoehybrid", num_local_experts=2, num_experts_per_tok=1)
+    with pytest.raises(UnsupportedArchitectureError, match="layer 0 of GraniteMoeHybrid"):
+        prove_sites(loaded, find_sites(loaded))
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma2", "cohere", "qwen3_5_text"])

@@ -16,12 +16,18 @@ from studies.engine.errors import ModelError
 from studies.engine.export.adapter import WEIGHTS
 from studies.engine.export.checkpoint import SINGLE, checkpoint_of
 from studies.engine.export.folder import ExportFolder
-from studies.engine.export.verification import ExportDiffersError, adapter_applied, check_keys
+from studies.engine.export.verification import (
+    ExportDiffersError,
+    adapter_applied,
+    check_keys,
+    compare_scores,
+)
 from studies.engine.export.writing import Source, write_trial
 from studies.engine.export_options import ExportOptions
 from studies.engine.loading import load_model
 from studies.engine.ports import Silent, Stopped
 from studies.engine.prompts import tokenize
+from studies.engine.results import Score
 from tests.engine.test_directional import BAD, GOOD, parameters
 from tests.engine.tiny import save_tiny
 
@@ -316,3 +322,23 @@ def test_headers_say_what_the_files_hold(llama):
         for key in opened.keys():  # noqa: SIM118
             tensor = opened.get_tensor(key)
             assert (stored[key].shape, stored[key].dtype) == (tuple(tensor.shape), tensor.dtype)
+
+
+@pytest.mark.parametrize(
+    ("row", "dtype", "found", "equal"),
+    [
+        ({"value": 0.80, "low": 0.7}, "float32", 0.82, True),
+        ({"value": 0.80, "low": 0.7}, "float32", 0.84, False),
+        ({"value": 0.80, "low": 0.7}, "bfloat16", 0.84, True),
+        ({"value": 6.0e-4, "low": None}, "float32", 6.5e-4, True),
+        ({"value": 6.0e-4, "low": None}, "float32", 9.0e-4, False),
+        ({"value": 2.0, "low": None}, "float32", 2.05, True),
+        ({"value": 2.0, "low": None}, "bfloat16", 3.5, False),
+    ],
+)
+def test_scores_agree_as_far_as_rounding_lets_them(row, dtype, found, equal):
+    score = Score("Score", found, "", "minimize", None, None, None)
+
+    (one,) = compare_scores([row | {"name": "Score"}], [score], dtype)
+
+    assert one.is_equal == equal

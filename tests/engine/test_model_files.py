@@ -153,6 +153,9 @@ def test_the_facts_of_a_model_folder(tmp_path):
     own_file = make_model(tmp_path / "own", {"num_hidden_layers": True}, chat_template__jinja="x")
     assert inspect_model(own_file).has_chat_template
     assert inspect_model(own_file).n_layers is None
+    hybrid = make_model(tmp_path / "hybrid", {"model_type": "falcon_h1"})
+    assert inspect_model(hybrid).components == ("attn.o_proj", "ssm.out_proj", "mlp.down_proj")
+    assert inspect_model(own_file).components == ()
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ from studies.engine.values import Range, parse_value, value_to_json
 
 DIRECTIONAL = METHODS["directional"]
 ATTN, MLP = DIRECTIONAL.components
+SSM = "ssm.out_proj"
+THREE = [ATTN, SSM, MLP]
 KEYS = [
     Key(parameter.name, component)
     for parameter in DIRECTIONAL.parameters
@@ -184,6 +186,38 @@ def test_strangers_in_a_layer_are_named_with_the_layer_all_at_once():
         'direction_scope["mlp.down_proj"]: direction_scope is one value for all components '
         "(set by my preset)",
     ]
+
+
+def test_a_preset_may_name_a_component_that_some_family_has():
+    values = parse_parameters(DIRECTIONAL, {"max_weight": {SSM: 0.5, "*": 1}})
+    layer = Layer("my preset", values)
+
+    assert Key("max_weight", SSM) not in resolve(DIRECTIONAL, [layer])
+    resolved = resolve(DIRECTIONAL, [layer], components=[ATTN, SSM, MLP])
+    assert [resolved[Key("max_weight", one)].value for one in (ATTN, SSM, MLP)] == [1, 0.5, 1]
+    assert resolved[Key("min_weight_relative", SSM)].source == "default"
+    assert problems(parse_parameters, DIRECTIONAL, {"max_weight": {"ssm.outproj": 1}}) == [
+        'parameters.max_weight["ssm.outproj"]: "ssm.outproj" is not a component; '
+        'did you mean "ssm.out_proj"?'
+    ]
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(layers(), st.data())
+def test_a_partial_component_table_falls_back_for_each_component_by_itself(found, data):
+    name = data.draw(st.sampled_from([p.name for p in DIRECTIONAL.parameters if p.per_component]))
+    named = data.draw(st.lists(st.sampled_from(THREE), unique=True))
+    table = {Key(name, component): data.draw(fitting(Key(name))) for component in named}
+    before = resolve(DIRECTIONAL, found, THREE)
+
+    after = resolve(DIRECTIONAL, [*found, Layer("table", table)], THREE)
+
+    for component in THREE:
+        key = Key(name, component)
+        if component in named:
+            assert (after[key].value, after[key].source) == (table[key], "table")
+        else:
+            assert after[key] == before[key]
 
 
 def test_a_component_that_this_model_lacks_is_no_mistake_of_a_preset():

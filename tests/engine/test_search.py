@@ -31,7 +31,9 @@ SPACE = {
     OTHER: 0.25,
     Key("scope"): ("global", "per layer"),
     Key("rate"): Range(low=1e-4, high=1.0, log=True),
-    Key("layer"): Range(low=2, high=8, integer=True, step=2),
+    Key("layer"): Range(low=2, high=9, integer=True, step=2),
+    Key("count"): Range(low=1, high=1000, integer=True, log=True),
+    Key("share"): Range(low=0, high=1, step=0.3),
     Key("one"): ("only",),
     Key("point"): Range(low=0.7, high=0.7),
 }
@@ -55,12 +57,13 @@ def run(study, n_trials, space=SPACE, seed=3):
 
 def test_constants_are_kept_as_typed_and_not_sampled(url):
     trial, parameters = ask(make_study(url, "s", OBJECTIVES), SPACE)
-    assert sampled_keys(SPACE) == sorted([WEIGHT, Key("scope"), Key("rate"), Key("layer")])
+    sampled = [WEIGHT, *map(Key, ("scope", "rate", "layer", "count", "share"))]
+    assert sampled_keys(SPACE) == sorted(sampled)
     assert list(parameters) == list(SPACE)
     assert (parameters[OTHER], parameters[Key("one")], parameters[Key("point")]) == (
         0.25, "only", 0.7,
     )  # fmt: skip
-    assert set(trial.params) == {'max_weight["attn.o_proj"]', "scope", "rate", "layer"}
+    assert set(trial.params) == set(map(str, sampled))
 
 
 def test_samples_respect_their_kind_of_range():
@@ -69,16 +72,21 @@ def test_samples_respect_their_kind_of_range():
     assert all(0.5 <= one[WEIGHT] <= 1.5 for one in drawn)
     assert {one[Key("scope")] for one in drawn} == {"global", "per layer"}
     assert {one[Key("layer")] for one in drawn} == {2, 4, 6, 8}
+    assert {one[Key("share")] for one in drawn} == {0.0, 0.3, 0.6, 0.9}  # 0.9, to the last digit
+    counts = sorted(one[Key("count")] for one in drawn)
+    assert all(isinstance(count, int) for count in counts)
+    assert (counts[0] >= 1, counts[-1] <= 1000, 5 < counts[30] < 200) == (True, True, True)
     rates = sorted(one[Key("rate")] for one in drawn)
     assert 1e-3 < rates[30] < 1e-1, "a log range has its median at the geometric mean"
 
 
 def test_a_stored_trial_gives_back_all_its_parameters(url):
     study = make_study(url, "s", OBJECTIVES)
-    trial, parameters = ask(study, SPACE)
-    tell_complete(study, trial.number, [0.0, 1.0])
-    (stored,) = make_study(url, "s", OBJECTIVES).trials
-    assert unflatten(stored.params, SPACE) == parameters
+    asked = [ask(study, SPACE) for _ in range(5)]
+    for trial, _ in asked:
+        tell_complete(study, trial.number, [0.0, 1.0])
+    stored = make_study(url, "s", OBJECTIVES).trials
+    assert [unflatten(one.params, SPACE) for one in stored] == [found for _, found in asked]
 
 
 def test_an_interrupted_study_goes_on_as_if_nothing_had_happened(tmp_path):

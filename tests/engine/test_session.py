@@ -17,6 +17,7 @@ from studies.engine.ports import Silent, Stopped
 from studies.engine.prompts import Prompt, render
 from studies.engine.session import Session
 from studies.engine.settings import complete_settings
+from studies.engine.values import Range
 from tests.engine.tiny import save_tiny, tiny_tokenizer
 
 torch.set_num_threads(1)
@@ -68,7 +69,7 @@ def folder(tmp_path_factory):
     return save_tiny("qwen3", tmp_path_factory.mktemp("model"))
 
 
-def session_of(folder, *, stop=None, reporter=None, sets=SETS, **settings):
+def session_of(folder, *, stop=None, reporter=None, sets=SETS, resolved=RESOLVED, **settings):
     given = {
         "good_prompts": "good",
         "bad_prompts": "bad",
@@ -86,7 +87,7 @@ def session_of(folder, *, stop=None, reporter=None, sets=SETS, **settings):
         method=METHOD,
         settings=complete_settings(METHOD, given),
         prompt_sets=sets,
-        resolved=RESOLVED,
+        resolved=resolved,
         reporter=reporter or Silent(),
         stop=stop or Silent(),
     )
@@ -174,6 +175,7 @@ def test_a_trial_scores_what_the_baked_model_would(prepared, folder):
     state = other.loaded.model.state_dict()
     for name, weight in session.method.baked(chosen):
         state[name].copy_(weight)
+    other._answering._memories.clear()  # of the model that it no longer is
     unchanged = other.evaluate(parameters(max_weight=0.0))
     assert unchanged.responses[0] == result.responses[0]
     assert unchanged.scores[1].value == pytest.approx(result.scores[1].value, rel=1e-4)
@@ -222,6 +224,64 @@ def test_only_target_components_are_ablated(folder):
     names = [name for name, _ in session.method.baked(parameters(**STRONG))]
     assert names
     assert all("down_proj" in name for name in names)
+
+
+def test_untouched_layers_stay_as_they_are_whatever_the_method_does(folder):
+    session = session_of(
+        folder, untouched_layers=[1], untouched_layer_fractions=[{"low": 0.9, "high": 1}]
+    )
+    facts = session.prepare()
+    assert facts.components == {"attn.o_proj": 2, "mlp.down_proj": 2}
+    chosen = parameters(**STRONG, max_weight_position_fraction=0.5)
+    names = [name for name, _ in session.method.baked(chosen)]
+    assert {name.split(".")[2] for name in names} == {"0", "2"}
+    session.method.apply(chosen)
+    layers = session.loaded.layers
+    switched = [
+        index
+        for index, layer in enumerate(layers)
+        if any("forward" in vars(module) for module in layer.modules())
+    ]
+    session.method.reset()
+    assert switched == [0, 2]
+    for weights in session.evaluate(chosen).details["kernel"].values():
+        assert [weight > 0 for weight in weights] == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (
+            {"untouched_layers": [0, 4]},
+            "settings.untouched_layers[1]: model has layers 0–3 (got 4)",
+        ),
+        (
+            {"untouched_layer_fractions": [{"low": 0, "high": 1}]},
+            "settings.untouched_layer_fractions: leaves nothing to ablate: "
+            "all 4 layers stay untouched",
+        ),
+    ],
+)
+def test_layers_that_cannot_be_left_out_are_refused_once_the_model_is_known(
+    folder, given, problem
+):
+    with pytest.raises(InvalidInputError) as refusal:
+        session_of(folder, **given).prepare()
+    assert [str(one) for one in refusal.value.problems] == [problem]
+
+
+def test_a_component_that_this_model_lacks_is_left_out_of_the_search(folder):
+    further = {Key("max_weight", "ssm.out_proj"): Range(low=0.5, high=1)}
+    session = session_of(folder, resolved=RESOLVED | further, target_components=["mlp.down_proj"])
+    session.prepare()
+    assert {key.component for key in session.resolved} == {"", "mlp.down_proj"}
+    session.evaluate(parameters(**STRONG))
+
+
+def test_a_component_without_values_is_refused_by_name(folder):
+    lacking = {key: value for key, value in RESOLVED.items() if key.component != "mlp.down_proj"}
+    with pytest.raises(InvalidInputError, match=r'max_weight\["mlp.down_proj"\]: has no value'):
+        session_of(folder, resolved=lacking).prepare()
 
 
 def test_a_target_that_the_model_lacks_is_refused_naming_what_it_has(folder):

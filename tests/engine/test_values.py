@@ -45,6 +45,10 @@ def refused(raw, limits=None):
             {"low": 1, "high": 9, "step": 1, "log": True},
             "w.step: cannot be combined with a log scale",
         ),
+        (
+            {"low": 0, "high": 1e300, "step": 0.001},
+            "w.step: is too small for the range from 0 to 1e+300 (got 0.001)",
+        ),
         ({"low": "0.1", "high": 1}, 'w.low: must be a number, not text (got "0.1")'),
         ({"low": "nan", "high": 1}, 'w.low: must be a number, not text (got "nan")'),
         ({"low": True, "high": 1}, "w.low: must be a number, not true/false"),
@@ -145,10 +149,9 @@ def test_nesting_is_limited_before_anything_recursive_reads_it():
     for _ in range(100_000):
         deep = [deep]
 
-    assert refused(deep) == ["w: is nested too deeply (limit 20 levels)"]
-    assert refused({"low": 0, "high": {"x": deep}}) == [
-        "w: is nested too deeply (limit 20 levels)"
-    ]
+    end = "is nested too deeply (limit 20 levels)"
+    assert refused(deep) == [f"w{'[0]' * 20}: {end}"]
+    assert refused({"low": 0, "high": {"x": deep}}) == [f"w.high.x{'[0]' * 18}: {end}"]
 
 
 def test_limits_are_checked_together_with_the_shape():
@@ -265,3 +268,62 @@ def test_anything_is_either_taken_or_refused_with_places(raw):
     assert places
     assert all(place.startswith("w") for place in places)
     assert len(places) == len(set(places))
+
+
+WHOLE = Limits(accepts="numbers", low=1, high=64, whole=True)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (2.5, "w: must be a whole number (got 2.5)"),
+        ([1, 2.5], "w[1]: must be a whole number (got 2.5)"),
+        ({"low": 1, "high": 9}, "w: must be a range of whole numbers: set integer to true"),
+        (
+            {"low": 1, "high": 9, "integer": False},
+            "w: must be a range of whole numbers: set integer to true",
+        ),
+        (
+            {"low": 1, "high": 9, "integer": "yes"},
+            'w.integer: must be true or false, not text (got "yes")',
+        ),
+        (
+            {"low": 1, "high": 9.5, "integer": True},
+            "w.high: must be a whole number (got 9.5)",
+        ),
+        ({"low": 0, "high": 9, "integer": True}, "w.low: must be within 1 and 64 (got 0)"),
+    ],
+    ids=str,
+)
+def test_what_counts_whole_things_takes_nothing_else(raw, message):
+    assert refused(raw, WHOLE) == [message]
+
+
+@pytest.mark.parametrize("raw", [3, 3.0, [1, 2], {"low": 1, "high": 9, "integer": True}], ids=str)
+def test_what_counts_whole_things_takes_them_however_written(raw):
+    parse_value("w", raw, WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("raw", "last"),
+    [
+        ({"low": 0, "high": 1}, 1),
+        ({"low": 0, "high": 1, "step": 0.1}, 1.0),
+        ({"low": 0, "high": 1, "step": 0.3}, 0.9),
+        ({"low": 0.1, "high": 0.7, "step": 0.2}, 0.7),
+        ({"low": 1, "high": 10, "step": 4, "integer": True}, 9),
+        ({"low": -3, "high": 7, "integer": True}, 7),
+    ],
+    ids=str,
+)
+def test_the_last_value_of_a_range_is_its_last_step(raw, last):
+    value = parse_value("w", raw)
+
+    assert value.last == last
+    assert value.high == raw["high"]  # as typed
+
+
+def test_a_constant_written_as_a_whole_number_range_is_whole():
+    constant = constant_of(parse_value("w", {"low": 3.0, "high": 3.0, "integer": True}))
+
+    assert (constant, type(constant)) == (3, int)

@@ -39,9 +39,47 @@ COMMON = {
     "eos_token_id": 3,
     "vocab_size": 256 + len(SPECIALS),
 }
+MAMBA = {
+    "mamba_n_heads": 4,
+    "mamba_d_head": 16,
+    "mamba_d_ssm": 64,
+    "mamba_d_state": 8,
+    "mamba_n_groups": 1,
+    "mamba_expand": 2,
+    "mamba_chunk_size": 8,
+}
+LATENT = {  # attention with compressed keys and values
+    "q_lora_rank": 8,
+    "kv_lora_rank": 8,
+    "qk_nope_head_dim": 8,
+    "qk_rope_head_dim": 8,
+    "v_head_dim": 8,
+    "num_key_value_heads": 4,
+}
+IN_TURNS = {"layer_types": ["linear_attention", "full_attention"] * 2}
 # Name -> (model type, what differs from COMMON). Every row of the architecture table has one.
 FAMILIES: dict[str, tuple[str, dict[str, object]]] = {
     **{model_type: (model_type, {}) for model_type in ARCHITECTURES},
+    "bamba": ("bamba", MAMBA | {"attn_layer_indices": [1, 3]}),
+    "falcon_h1": ("falcon_h1", MAMBA),
+    "granitemoehybrid": (
+        "granitemoehybrid",
+        MAMBA | IN_TURNS | {"num_local_experts": 0, "shared_intermediate_size": 48},
+    ),
+    "hyperclovax": ("hyperclovax", {"use_post_norm": True}),
+    "lfm3": ("lfm3", {"layer_types": ["conv", "full_attention"] * 2, "use_sandwich_norm": True}),
+    "minicpm3": ("minicpm3", LATENT),
+    "olmo_hybrid": (
+        "olmo_hybrid",
+        IN_TURNS
+        | {
+            "linear_num_value_heads": 4,
+            "linear_num_key_heads": 4,
+            "linear_key_head_dim": 8,
+            "linear_value_head_dim": 8,
+        },
+    ),
+    "youtu": ("youtu", LATENT),
     "llama_bias": ("llama", {"attention_bias": True, "mlp_bias": True}),
     "gemma2": ("gemma2", {"query_pre_attn_scalar": 8}),
     "gemma3_text": ("gemma3_text", {"query_pre_attn_scalar": 8}),

@@ -91,7 +91,7 @@ def test_a_fork_takes_over_what_fits_and_says_what_does_not(original, owner):
             "trials": [2],
         }
     ]
-    (note,) = selectors.study_state(fork)["notes"]
+    (note,) = selectors.study_state(fork)["remarks"]
     assert "2 of 3 finished trials fit" in note
     assert f"{MLP} = 0.9 is above 0.5" in note
 
@@ -138,7 +138,7 @@ def test_where_something_else_is_measured_no_trial_is_taken_over(original, owner
 
     assert (fork.n_taken_over, fork.trials.count()) == (0, 0)
     assert fork.snapshot["fork"]["changed"] == list(changed)
-    (note,) = selectors.study_state(fork)["notes"]
+    (note,) = selectors.study_state(fork)["remarks"]
     assert f"{next(iter(changed))} changed" in note
 
 

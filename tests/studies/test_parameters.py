@@ -5,6 +5,7 @@ import pytest
 from studies.engine.errors import InvalidInputError
 from studies.models import ModelOverride, ParameterSpec
 from studies.parameters import profile_resolve, value_display
+from tests.engine.tiny import save_tiny
 
 MODEL = "google/gemma-3-4b-it"
 
@@ -119,6 +120,100 @@ def test_presets_based_in_a_circle_are_refused(make_profile):
 
     with pytest.raises(InvalidInputError, match="circle"):
         profile_resolve(first)
+
+
+def components_of(resolution):
+    return list(dict.fromkeys(r["component"] for r in resolution.as_json()["parameters"]))[1:]
+
+
+@pytest.fixture
+def hybrid(tmp_path, settings):
+    """Return the name of a local model with two mixers in each of its 4 layers."""
+    save_tiny("falcon_h1", tmp_path / "hybrid")
+    settings.MODEL_ROOTS = [tmp_path]
+    return "hybrid"
+
+
+def test_the_table_has_the_models_own_components(make_profile, hybrid):
+    profile = make_profile()
+    spec(profile, "max_weight", 0.7, "ssm.out_proj")
+
+    resolution = profile_resolve(profile, hybrid)
+
+    assert components_of(resolution) == ["attn.o_proj", "ssm.out_proj", "mlp.down_proj"]
+    assert resolved(profile, "max_weight", "ssm.out_proj", hybrid)["value"] == 0.7
+    assert resolved(profile, "min_weight_relative", "ssm.out_proj", hybrid)["source"] == "default"
+    assert resolution.further_json() == []
+
+
+def test_a_component_that_the_model_lacks_is_left_out_of_its_table(make_profile, tiny_model_root):
+    profile = make_profile()
+    spec(profile, "max_weight", 0.7, "ssm.out_proj")
+
+    resolution = profile_resolve(profile, "tiny")
+
+    assert components_of(resolution) == ["attn.o_proj", "mlp.down_proj"]
+    assert resolution.further_json() == []
+
+
+def test_an_unknown_model_may_turn_out_to_have_more_components(make_profile):
+    profile = make_profile()
+    spec(profile, "max_weight", 0.7, "ssm.out_proj")
+
+    resolution = profile_resolve(profile, MODEL)
+
+    assert components_of(resolution) == ["attn.o_proj", "mlp.down_proj"]
+    further = {(row["name"], row["component"]): row["value"] for row in resolution.further_json()}
+    assert {component for _, component in further} == {"ssm.out_proj"}
+    assert further["max_weight", "ssm.out_proj"] == 0.7
+
+
+def test_target_components_decide_what_is_in_the_table(make_profile, hybrid):
+    profile = make_profile()
+    targets = {"target_components": ["mlp.down_proj", "ssm.out_proj"]}
+
+    assert components_of(profile_resolve(profile, hybrid, settings=targets)) == [
+        "ssm.out_proj",
+        "mlp.down_proj",
+    ]
+    assert len(components_of(profile_resolve(profile, MODEL, settings=targets))) == 2
+
+
+def test_a_target_that_the_model_lacks_is_refused_before_a_study_starts(
+    make_profile, tiny_model_root
+):
+    with pytest.raises(InvalidInputError) as refusal:
+        profile_resolve(make_profile(), "tiny", settings={"target_components": ["ssm.out_proj"]})
+
+    (problem,) = refusal.value.problems
+    assert problem.place == "settings.target_components[0]"
+    assert "it has attn.o_proj, mlp.down_proj" in problem.message
+
+
+def test_untouched_layers_are_shown_as_indices_and_checked_against_the_model(make_profile):
+    profile = make_profile(
+        settings={"untouched_layer_fractions": [{"low": 0.5, "high": 1}], "untouched_layers": [0]}
+    )
+
+    def rows(**given):
+        settings = profile_resolve(profile, MODEL, **given).as_json()["settings"]
+        return {row["name"]: row for row in settings}
+
+    known, unknown = rows(n_layers=9), rows()
+    assert known["untouched_layer_fractions"]["layers"] == [4, 5, 6, 7, 8]
+    assert known["untouched_layers"]["layers"] == [0]
+    assert "layers" not in unknown["untouched_layers"]
+    with pytest.raises(InvalidInputError, match=r"untouched_layers\[0\]: model has layers 0–31"):
+        rows(n_layers=32, settings={"untouched_layers": [40]})
+    with pytest.raises(InvalidInputError, match="all 2 layers stay untouched"):
+        rows(n_layers=2, settings={"untouched_layers": [0]})
+
+
+def test_stored_layers_that_were_edited_past_the_admin_are_refused(make_profile):
+    profile = make_profile(settings={"untouched_layers": ["first"]})
+
+    with pytest.raises(InvalidInputError, match=r"untouched_layers\[0\]"):
+        profile_resolve(profile, MODEL, n_layers=4)
 
 
 def test_settings_are_inherited_one_by_one(make_profile):

@@ -34,8 +34,9 @@ def own_storage(settings, tmp_path, monkeypatch):
 def start(make_profile, make_user, tiny_model_root):
     """Return a factory of queued studies on the tiny model."""
 
-    def make(n_trials=3, **fields):
-        profile = make_profile(settings=TINY_SETTINGS | {"n_trials": n_trials})
+    def make(n_trials=3, trials_per_batch=1, **fields):
+        differs = {"n_trials": n_trials, "trials_per_batch": trials_per_batch}
+        profile = make_profile(settings=TINY_SETTINGS | differs)
         given = {"model": "tiny", **fields}
         return commands.study_create(make_user(), profile=profile, **given)
 
@@ -85,8 +86,36 @@ def test_what_loading_noticed_is_noted_once(start, tiny_model_root):
     commands.study_extend(study, 1)
     work(study)
 
-    (note,) = study_state(study)["notes"]
+    (note,) = study_state(study)["remarks"]
     assert "chat template" in note
+
+
+def test_a_model_that_was_unknown_settles_its_study_s_table(start, tiny_model_root, monkeypatch):
+    """As for a model of the hub that the web process has never seen."""
+    save_tiny("falcon_h1", tiny_model_root / "hybrid")
+    with monkeypatch.context() as patch:
+        patch.setattr("studies.parameters.model_facts", lambda model: None)
+        settings = {"untouched_layer_fractions": [0]}
+        hybrid = start(n_trials=1, model="hybrid", settings=settings)
+        usual = start_again(start, hybrid, settings=settings)
+
+    work(hybrid)
+    work(usual)
+
+    def components(study):
+        rows = study_state(study)["resolved"]["parameters"]
+        return list(dict.fromkeys(row["component"] for row in rows))
+
+    assert components(hybrid) == ["", "attn.o_proj", "mlp.down_proj", "ssm.out_proj"]
+    assert components(usual) == ["", "attn.o_proj", "mlp.down_proj"]
+    for study in (hybrid, usual):
+        trial = study.trials.get()
+        assert set(trial.parameters["max_weight"]) == set(components(study)[1:])
+        assert {weights[0] for weights in trial.details["kernel"].values()} == {0.0}
+        table = study_state(study)["resolved"]
+        assert table["parameters"][1]["layers"] is not None  # it has a number of layers now
+        layers = {row["name"]: row.get("layers") for row in table["settings"]}
+        assert layers["untouched_layer_fractions"] == [0]
 
 
 def test_events_are_numbered_without_gaps_and_tell_the_whole_story(start):
@@ -146,10 +175,9 @@ def test_a_study_that_was_cut_off_goes_on_as_if_it_had_not_been(start, monkeypat
     assert list(cut.trials.values_list("number", flat=True)) == list(range(6))
 
 
-def start_again(start, study):
-    return commands.study_create(
-        study.owner, model="tiny", profile=study.profile, settings={"n_trials": study.n_trials}
-    )
+def start_again(start, study, **settings):
+    given = {"n_trials": study.n_trials, **settings.get("settings", {})}
+    return commands.study_create(study.owner, model="tiny", profile=study.profile, settings=given)
 
 
 def test_a_trial_stored_but_not_told_is_told_and_not_run_again(start, monkeypatch, settings):

@@ -6,6 +6,7 @@ TINY_SETTINGS = {
     "good_prompts": "good",
     "bad_prompts": "bad",
     "batch_size": 4,
+    "trials_per_batch": 1,
     "max_response_length": 4,
     "response_prefix": "",
     "seed": 7,

@@ -3,6 +3,7 @@ from django.contrib.auth.models import Permission
 
 from studies.models import ModelOverride, ParameterSpec, Profile
 from studies.parameters import profile_resolve
+from tests.engine.tiny import save_tiny
 from tests.web.admin_forms import errors_of, new_rows, posted
 
 RANGE = {"parameter": "max_weight", "component": "mlp.down_proj", "kind": "float"}
@@ -124,6 +125,8 @@ def test_saving_a_page_unchanged_changes_nothing(edit, preset):
         "winsorization_quantile": 0.95,
         "row_normalization": "pre",
         "bad_prompts": "bad",
+        "untouched_layers": [0, {"low": 2, "high": 5}],
+        "untouched_layer_fractions": [],
     }
     Profile.objects.filter(pk=preset.pk).update(settings=settings)
     before = list(ParameterSpec.objects.order_by("pk").values())
@@ -140,6 +143,33 @@ def test_the_stored_settings_hold_only_what_the_preset_sets(edit, preset):
 
     preset.refresh_from_db()
     assert preset.settings == {"good_prompts": "good", "max_response_length": 64}
+
+
+def test_untouched_layers_are_typed_as_numbers_and_ranges(edit, preset, admin_client):
+    edit(setting_untouched_layers="0, 3\n", setting_untouched_layer_fractions="0.9 to 1, 0–0.25")
+
+    preset.refresh_from_db()
+    assert preset.settings["untouched_layers"] == [0, 3]
+    fractions = [{"low": 0.9, "high": 1}, {"low": 0, "high": 0.25}]
+    assert preset.settings["untouched_layer_fractions"] == fractions
+    rows = admin_client.get(edit.url).context["resolved_settings"]
+    shown = {row["name"]: row["display"] for row in rows}
+    assert shown["untouched_layer_fractions"] == "0.9–1, 0–0.25"
+    edit(setting_untouched_layers="none")
+    preset.refresh_from_db()
+    assert preset.settings["untouched_layers"] == []
+
+
+def test_the_resolved_table_shows_which_layers_stay_untouched(
+    edit, admin_client, tmp_path, settings
+):
+    settings.MODEL_ROOTS = [tmp_path]
+    save_tiny("llama", tmp_path / "tiny")
+    edit(setting_untouched_layer_fractions="0.5–1")
+
+    rows = admin_client.get(edit.url, {"model": "tiny"}).context["resolved_settings"]
+    shown = {row["name"]: row["display"] for row in rows}
+    assert shown["untouched_layer_fractions"] == "0.5–1 (layers 2, 3)"
 
 
 def test_open_nothing_and_empty_are_three_settings(edit, preset):
@@ -161,6 +191,9 @@ def test_open_nothing_and_empty_are_three_settings(edit, preset):
         ("winsorization_quantile", "1.5", "1"),
         ("dtypes", "float32, float99", "float99"),
         ("chain_of_thought_skips", "<think>", "[0]"),
+        ("untouched_layers", "0, first", "[1]"),
+        ("untouched_layers", "0, 5–3", "[1].high"),
+        ("untouched_layer_fractions", "0.5-1.5", "[0].high"),
     ],
 )
 def test_a_bad_setting_has_its_error_on_its_own_field(edit, field, typed, words):

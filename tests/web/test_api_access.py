@@ -31,9 +31,11 @@ BODIES = {
     "exports": {"strategy": "merge"},
     "chats": {},
     "turns": {"message": "Hello"},
+    "label": {"label": True},
 }
-IDS = {name: uuid4() for name in ("study_id", "job_id", "export_id", "chat_id")}
+IDS: dict[str, object] = {name: uuid4() for name in ("study_id", "job_id", "export_id", "chat_id")}
 IDS |= {"override_id": 1, "number": 0, "slug": "a", "path": "a"}
+IDS |= {"position": 0, "kind": "timeline", "file_type": "csv"}
 EXPORTED = {
     "reproduce.json": json.dumps(
         {
@@ -92,14 +94,16 @@ def world(make_user, make_study, make_trial, make_job, make_export):
     job = make_job(study, status="running")
     people = {"owner": owner, "staff": staff, "stranger": stranger}
     ids = {"study_id": study.pk, "number": 0, "job_id": job.pk}
-    return people, ids | {"export_id": export.pk, "path": "reproduce.json"}
+    return people, IDS | ids | {"export_id": export.pk, "path": "reproduce.json"}
 
 
 def call(client, method, path, ids):
     address = path.format(**ids).removeprefix(f"{PREFIX}/")
     if method == "GET":
         return client.get(address)
-    return client.post(address, BODIES.get(address.rpartition("/")[2]), method=method.lower())
+    usual = {} if method == "PATCH" else None
+    body = BODIES.get(address.rpartition("/")[2], usual)
+    return client.post(address, body, method=method.lower())
 
 
 def test_every_url_of_the_site_refuses_an_anonymous_visitor(client, db):

@@ -14,10 +14,10 @@ CASES = {
     "float beyond range": ('{"a": 1e400}', "a: 1e400 is too large for a number here"),
     "5000 digits": ('{"a": %s}' % ("9" * 5000), "a: number has 5000 digits; at most 19 allowed"),
     "key twice": ('{"a": {"low": 0, "low": 1}}', "a.low: appears twice"),
-    "100000 levels": (DEEP, "body: is nested too deeply (limit 20)"),
+    "100000 levels": (DEEP, "body: is nested too deeply (limit 20 levels)"),
     "lone surrogate": (r'{"a": "\ud800"}', "a: contains an invalid Unicode character"),
     "lone surrogate key": (r'{"\ud800": 1}', "body: key "),
-    "NUL": (r'{"a": "x\u0000"}', "a: contains an invalid character (U+0000)"),
+    "NUL": (r'{"a": "x\u0000"}', "a: contains a control character (U+0000)"),
     "cut": ('{"model": "a', "body: is not valid JSON at position 10"),
     "not JSON": ("model=a", "body: is not valid JSON at position 0"),
 }

@@ -145,3 +145,38 @@ def test_all_faults_of_a_preset_come_at_once(editor):
     places = [error["place"] for error in response.json()["errors"]]
     assert places == ["name", "parameters.max_weight", "settings.n_trials"]
     assert not Profile.objects.exists()
+
+
+def test_resolving_shows_every_layer_of_a_family_of_presets_and_its_overrides(editor):
+    fraction = "direction_fraction"
+    own = [
+        ("old", None, {"low": 0.1, "high": 0.9}, {}),
+        ("middle", "old", {"low": 0.2, "high": 0.9}, {"google/*": 0.5}),
+        ("young", "middle", {"low": 0.3, "high": 0.9}, {"google/gemma-*": [0.25, 0.75]}),
+    ]
+    for slug, parent, value, patterns in own:
+        overrides = {p: {"parameters": {fraction: one}} for p, one in patterns.items()}
+        document = {"slug": slug, "name": slug.title(), "parent": parent, "overrides": overrides}
+        created = editor.post("profiles", document | {"parameters": {fraction: value}})
+        assert created.status_code == 201
+    editor.post("overrides", {"pattern": "*/gemma-3-4b", "parameter": fraction, "value": 0.4})
+
+    def resolved(model, **body):
+        answer = editor.post("profiles/young/resolve", {"model": model, "n_layers": 9} | body)
+        return next(row for row in answer.json()["parameters"] if row["name"] == fraction)
+
+    row = resolved("google/gemma-3-4b")
+    assert (row["source"], row["value"]) == ("override of Young: google/gemma-*", [0.25, 0.75])
+    assert (row["layers"], row["sampled"]) == ([2.0, 6.0], True)
+    assert [(link["source"], link["value"]) for link in row["chain"]] == [
+        ("default", {"low": 0.4, "high": 0.9}),
+        ("Old", {"low": 0.1, "high": 0.9}),
+        ("Middle", {"low": 0.2, "high": 0.9}),
+        ("Young", {"low": 0.3, "high": 0.9}),
+        ("model override: */gemma-3-4b", 0.4),
+        ("override of Middle: google/*", 0.5),
+    ]
+    row = resolved("google/palm", parameters={fraction: 1})
+    assert (row["source"], row["layers"], row["sampled"]) == ("this study", 8.0, False)
+    assert [link["source"] for link in row["chain"]][-1] == "override of Middle: google/*"
+    assert resolved("qwen/qwen3")["source"] == "Young"

@@ -80,3 +80,21 @@ def test_what_cannot_be_resolved_is_refused_at_its_place(caller, make_profile, b
 
     assert response.status_code == 422
     assert all(e["place"].startswith(place) for e in response.json()["errors"])
+
+
+def test_untouched_layers_are_resolved_to_indices_or_refused_at_their_place(caller, make_profile):
+    make_profile()
+
+    def resolve(**settings):
+        body = {"n_layers": 5, "settings": settings}
+        return caller.post("profiles/refusals/resolve", body)
+
+    answer = resolve(untouched_layer_fractions=[{"low": 0.5, "high": 1}]).json()
+    rows = {row["name"]: row["layers"] for row in answer["settings"]}
+    assert rows["untouched_layer_fractions"] == [2, 3, 4]
+    assert rows["n_trials"] is None
+    refused = resolve(untouched_layers=[0, 5])
+    assert refused.status_code == 422
+    assert refused.json()["errors"] == [
+        {"place": "settings.untouched_layers[1]", "message": "model has layers 0–4 (got 5)"}
+    ]

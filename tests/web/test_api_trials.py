@@ -60,5 +60,5 @@ def test_a_trial_that_is_not_there_is_404(api, study, path):
 def test_a_list_of_trials_needs_few_queries(api, study, django_assert_max_num_queries):
     caller = api(study.owner)
 
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(7):
         caller.get(f"studies/{study.pk}/trials")

@@ -9,7 +9,7 @@ from django.conf import settings as django_settings
 from django.urls import get_resolver
 from django.utils import timezone
 
-from studies.models import Study, Worker
+from studies.models import Study, StudyTag, Worker
 from studies.urls import urlpatterns
 
 STATIC = Path(django_settings.BASE_DIR) / "studies/static/studies"
@@ -106,7 +106,9 @@ def test_the_list_is_filtered_and_paged(page, make_study, owner):
     assert "No study fits" in page("/?model=nothing")
 
 
-@pytest.mark.parametrize("query", ["status=x", "page=-1", "page=x", "model=%00", "page=9" * 40])
+@pytest.mark.parametrize(
+    "query", ["status=x", "page=-1", "page=x", "model=%00", "tag=%00", "q=%00", "page=9" * 40]
+)
 def test_a_filter_without_sense_is_no_error(page, query):
     page(f"/?{query}")
 
@@ -117,8 +119,106 @@ def test_more_studies_need_no_more_queries(
     client.force_login(owner)
     for number in range(25):
         make_study(owner=owner, name=f"Study {number}", status="queued")
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(18):
         client.get("/")
+
+
+def test_the_dashboard_shows_what_runs_where_and_what_waits(page, make_study, make_job, owner):
+    now = timezone.now()
+    Worker.objects.create(id="host:1", device="cuda:0", state="busy", started_at=now, seen_at=now)
+    progress = {"label": "Generating", "done": 3, "total": 9, "trial": 4, "eta_seconds": 600}
+    runs = make_study(owner=owner, name="Runs", status="running", progress=progress)
+    make_job(runs, status="running", worker_id="host:1")
+    waits = make_study(owner=owner, name="Waits", status="queued")
+    make_job(waits)
+    make_study(name="Strange", status="running")
+    now_part = page("/").partition('id="title-now"')[2].partition("</section>")[0]
+
+    assert "on cuda:0" in now_part
+    assert "Trial 4: Generating" in now_part
+    assert "about 10 min left" in now_part
+    assert now_part.index("Runs") < now_part.index("Waiting: 1") < now_part.index("Waits")
+    assert "Strange" not in now_part
+
+
+def test_a_dashboard_without_workers_says_so(page, make_study, owner):
+    make_study(owner=owner)
+    html = page("/")
+
+    assert "No worker is running" in html
+    assert "No study is running." in html
+
+
+def test_the_list_is_filtered_by_tag_and_by_name_or_notes(page, make_study, owner):
+    tagged = make_study(owner=owner, name="Tagged", notes="A rare word.")
+    make_study(owner=owner, name="Other")
+    StudyTag.objects.create(study=tagged, tag="to keep")
+
+    assert 'href="/?tag=to%20keep"' in page("/")
+    for query in ("tag=to+keep", "q=RARE", "q=tagg"):
+        html = page(f"/?{query}")
+        assert "Tagged" in html
+        assert "Other" not in html
+        assert 'id="title-now"' not in html  # what happens now is no part of a search
+    assert "No study fits" in page("/?tag=other")
+
+
+def test_more_running_studies_need_no_more_queries(
+    client, owner, make_study, make_job, django_assert_max_num_queries
+):
+    client.force_login(owner)
+    for number in range(12):
+        make_job(
+            make_study(owner=owner, name=f"Study {number}", status="running"), status="running"
+        )
+    with django_assert_max_num_queries(18):
+        client.get("/")
+
+
+def test_the_live_page_leaves_kernels_to_be_read_one_by_one(page, make_study, make_trial, owner):
+    study = make_study(owner=owner)
+    make_trial(study, 0, is_pareto=True)
+    html = page(f"/studies/{study.pk}/")
+
+    (trial,) = state_of(html, "study-trials")
+    assert "kernel" not in trial
+    assert trial["recommended"] is True
+    assert state_of(html)["recommended"] == 0
+
+
+def test_the_page_of_figures_loads_none_by_itself(page, make_study, make_trial, owner):
+    study = make_study(owner=owner, n_finished=1)
+    make_trial(study, 0, responses=False)
+    html = page(f"/studies/{study.pk}/analysis/")
+
+    assert html.count("data-figure=") == 5  # one objective has no hypervolume
+    assert state_of(html, "page-data")["objectives"] == ["Keywords"]
+
+
+def test_the_page_of_a_trial_says_who_decided_and_leads_to_its_neighbours(
+    page, make_study, make_trial, owner
+):
+    study = make_study(owner=owner, n_layers=3)
+    for number in (1, 4, 9):
+        make_trial(study, number)
+    html = page(f"/studies/{study.pk}/trials/4/")
+
+    assert "0.8 … 1.5" in html
+    assert "default" in html
+    assert f"/studies/{study.pk}/trials/1/" in html
+    assert f"/studies/{study.pk}/trials/9/" in html
+    assert f"/api/v1/studies/{study.pk}/responses.csv?trial=4" in html
+
+
+def test_the_page_of_a_trial_needs_few_queries(
+    client, owner, make_study, make_trial, django_assert_max_num_queries
+):
+    client.force_login(owner)
+    study = make_study(owner=owner)
+    for number in range(20):
+        make_trial(study, number, is_pareto=True, responses=False)
+    with django_assert_max_num_queries(13):
+        client.get(f"/studies/{study.pk}/trials/10/")
 
 
 def test_the_live_page_carries_state_and_trials(page, make_study, make_trial, owner):
@@ -137,7 +237,7 @@ def test_more_trials_need_no_more_queries(
     study = make_study(owner=owner)
     for number in range(30):
         make_trial(study, number, responses=False)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(13):
         client.get(f"/studies/{study.pk}/")
 
 
@@ -147,6 +247,7 @@ def test_others_studies_and_missing_trials_are_not_found(page, make_study, make_
 
     page(f"/studies/{strange.pk}/", 404)
     page(f"/studies/{strange.pk}/trials/0/", 404)
+    page(f"/studies/{strange.pk}/analysis/", 404)
     page(f"/studies/{own.pk}/trials/0/", 404)
     assert "Nothing here" in page(f"/studies/{own.pk}/trials/{'9' * 30}/", 404)
 
@@ -185,7 +286,8 @@ def test_hostile_names_stay_text(page, make_study, make_trial, make_job, owner):
     make_trial(study, 0, error=HOSTILE, parameters={HOSTILE: HOSTILE})
     make_job(study, error=HOSTILE)
 
-    for path in ("/", f"/studies/{study.pk}/", f"/studies/{study.pk}/trials/0/", "/queue/"):
+    own = f"/studies/{study.pk}/"
+    for path in ("/", own, f"{own}trials/0/", f"{own}analysis/", "/queue/"):
         html = page(path)
         assert "<script>alert" not in html
         assert "<img src=x" not in html
@@ -204,6 +306,7 @@ def test_a_new_study_offers_presets_and_every_setting(page, make_profile):
     assert kinds["orthogonalize_direction"] == "boolean"
     assert kinds["winsorization_quantile"] == "number"
     assert kinds["scorers"] == kinds["dtypes"] == kinds["target_components"] == "json"
+    assert kinds["untouched_layers"] == kinds["untouched_layer_fractions"] == "spans"
     assert kinds["system_prompt"] == kinds["response_prefix"] == "string"
 
 

@@ -6,7 +6,10 @@ from django.contrib.auth.models import Group, Permission
 from studies.starters import starters_seed
 from tests.web.test_api_access import IDS, call, operations
 
-READING = {("POST", "/api/v1/profiles/{slug}/resolve")}  # changes nothing
+READING = {  # what changes nothing
+    ("POST", "/api/v1/profiles/{slug}/resolve"),
+    ("POST", "/api/v1/studies/{study_id}/fork/preview"),
+}
 CHANGING = [one for one in operations() if one[0] != "GET" and one not in READING]
 
 
@@ -73,9 +76,10 @@ def test_pages_hide_what_a_viewer_may_not_do(client, member, make_study):
 
     assert "/studies/new" not in client.get("/").content.decode()
     assert "/studies/new" not in client.get("/queue/").content.decode()
-    refused = client.get("/studies/new")
-    assert refused.status_code == 403
-    assert "the group Operator has" in refused.content.decode()
+    for page in ("/studies/new", "/studies/reproduce"):
+        refused = client.get(page)
+        assert refused.status_code == 403, page
+        assert "the group Operator has" in refused.content.decode()
     study = make_study(owner=viewer)
     assert 'class="controls" hidden' in client.get(f"/studies/{study.pk}/").content.decode()
 
@@ -102,6 +106,16 @@ def test_groups_open_the_admin_as_far_as_they_reach(client, member, group, page,
     client.force_login(member(group))
 
     assert client.get(f"/admin/{page}").status_code == status
+
+
+def test_the_menu_of_the_admin_has_no_door_that_is_locked(client, member):
+    client.force_login(member("Editor"))
+
+    html = client.get("/admin/studies/profile/").content.decode()
+
+    assert "/admin/studies/promptset/" in html
+    assert "/admin/auth/user/" not in html
+    assert "/admin/studies/apitoken/" not in html
 
 
 def test_a_member_logs_in_at_the_door_of_the_admin(client, member):

@@ -5,30 +5,47 @@ import json
 import platform
 import sys
 import warnings
+from collections.abc import Mapping
+from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import psutil
 import torch
 
 from studies.demo import files
+from studies.engine.bench import sizes
 from studies.engine.bench.arms import Arm, ProductArm, ReferenceArm
-from studies.engine.bench.rounds import Comparison, as_json, compare
+from studies.engine.bench.rounds import REFERENCE, ArmResult, as_json, compare
 from studies.engine.bench.setup import KEYWORDS, Setup, make_setup
 
 
 def main() -> int:
-    """Compare both arms; 1 if their scores are too far apart for the times to mean much."""
+    """Compare all arms; 1 if their scores are too far apart for the times to mean much."""
     # The libraries' own calls of what they deprecate.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     options = _options()
-    if not (options.model / "config.json").is_file():
-        _say(f"No model in {options.model}: run `make quickstart`, or name one with --model.")
-        return 2
     if options.threads:
         torch.set_num_threads(options.threads)
+    reports = {}
+    for name in [str(options.model)] if options.model else options.size or sizes.NAMES[:2]:
+        with nullcontext(options.model) if options.model else sizes.model_of_size(name) as model:
+            if not (model / "config.json").is_file():
+                _say(f"No model in {model}: run `make quickstart`, or name one with --model.")
+                return 2
+            reports[name] = _compared(options, model)
+    if options.json:
+        options.json.write_text(json.dumps(reports, indent=1) + "\n", encoding="utf-8")
+    agreed = [arm["agrees"] for report in reports.values() for arm in report["arms"].values()]
+    return 0 if all(agreed) else 1
+
+
+def _compared(options: argparse.Namespace, model: Path) -> dict[str, Any]:
     setup = make_setup(
-        model=options.model,
+        model=model,
         prompts=options.prompts,
+        n_rounds=options.rounds,
         n_trials=options.trials,
         n_prompts=options.n_prompts,
         batch_size=options.batch_size,
@@ -36,17 +53,18 @@ def main() -> int:
         markers=options.marker,
         seed=options.seed,
     )
-    product = ProductArm(setup)
-    baseline = ", ".join(f"{score.name} {score.display}" for score in product.facts.baseline)
-    _say(f"{product.facts.architecture}, original: {baseline}")
-    arms: dict[str, Arm] = {"product": product, "reference": ReferenceArm(setup, product.method)}
+    alone = ProductArm(setup)
+    baseline = ", ".join(f"{score.name} {score.display}" for score in alone.facts.baseline)
+    _say(f"\n{alone.facts.architecture} in {model.name}, original: {baseline}")
+    arms: dict[str, Arm] = {
+        REFERENCE: ReferenceArm(setup, alone.method),
+        "one by one": alone,
+        "side by side": ProductArm(setup, min(options.at_once, options.trials)),
+    }
     n_prompts = len(setup.prompt_sets[KEYWORDS])
-    found = compare(arms, setup.trials, n_prompts=n_prompts, tell=_say)
+    found = compare(arms, setup.rounds, n_alone=options.alone, n_prompts=n_prompts, tell=_say)
     _report(found)
-    if options.json:
-        report = {**as_json(found), "conditions": _conditions(setup)}
-        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    return 0 if found.agree else 1
+    return {"arms": as_json(found), "conditions": _conditions(setup)}
 
 
 def _options() -> argparse.Namespace:
@@ -54,11 +72,19 @@ def _options() -> argparse.Namespace:
         prog="bench",
         description="Trials per minute beside an arm that works as the reference tool does.",
     )
-    parser.add_argument("--model", type=Path, default=files.MODEL_DIR, help="model folder")
+    parser.add_argument(
+        "--size", action="append", choices=sizes.NAMES, help="default: tiny, small"
+    )
+    parser.add_argument("--model", type=Path, help="model folder, instead of a size")
     parser.add_argument("--prompts", type=Path, default=files.PROMPTS_DIR, help="prompt folder")
-    parser.add_argument("--trials", type=int, default=10, help="counted rounds")
+    parser.add_argument("--rounds", type=int, default=5, help="counted rounds")
+    parser.add_argument("--trials", type=int, default=8, help="of each round")
+    parser.add_argument(
+        "--alone", type=int, default=2, help="of those, for arms that run one by one"
+    )
+    parser.add_argument("--at-once", type=int, default=8, help="trials side by side")
     parser.add_argument("--n-prompts", type=int, help="use only the first so many of each list")
-    parser.add_argument("--batch-size", type=int, default=100, help="prompts at once, both arms")
+    parser.add_argument("--batch-size", type=int, default=100, help="prompts at once, all arms")
     parser.add_argument("--max-response-length", type=int, default=40, help="tokens")
     parser.add_argument("--marker", action="append", help="instead of the default markers")
     parser.add_argument("--threads", type=int, help="torch's; default: torch decides")
@@ -67,17 +93,19 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _report(found: Comparison) -> None:
-    for name, arm in (("reference-like", found.reference), ("Heretic Web", found.product)):
-        _say(f"{name:>14}: {arm.trials_per_minute:7.1f} trials per minute (median)")
-    low, high = min(found.ratios), max(found.ratios)
-    _say(f"{'ratio':>14}: {found.ratio:7.2f} (single rounds {low:.2f} to {high:.2f})")
-    _say(f"{'processor time':>14}: {found.processor_ratio:7.2f} (the same ratio)")
-    verdict = "roughly agree" if found.agree else "DO NOT AGREE"
+def _report(found: Mapping[str, ArmResult]) -> None:
     _say(
-        f"{'scores':>14}: {verdict} (median difference: {found.matches_apart:g} answers, "
-        f"{found.divergence_apart:.1%} of the KL divergence)"
+        f"{'arm':>14} {'trials/min':>11} {'ratio':>6} {'(rounds)':>13} {'cpu ratio':>9} "
+        f"{'peak MiB':>9} {'prompts':>8} {'decoding':>8} {'other':>6}  scores"
     )
+    for name, arm in found.items():
+        spread = f"({min(arm.ratios):.2f}-{max(arm.ratios):.2f})"
+        shares = " ".join(f"{share:>8.0%}" for share in arm.phases.values())
+        verdict = "agree" if arm.agrees else "DO NOT AGREE"
+        _say(
+            f"{name:>14} {arm.trials_per_minute:11.1f} {arm.ratio:6.2f} {spread:>13} "
+            f"{arm.processor_ratio:9.2f} {arm.peak_bytes / 2**20:9.0f} {shares}  {verdict}"
+        )
 
 
 def _conditions(setup: Setup) -> dict[str, object]:
@@ -88,6 +116,7 @@ def _conditions(setup: Setup) -> dict[str, object]:
         "max_response_length": setup.settings.max_response_length,
         "threads": torch.get_num_threads(),
         "machine": platform.platform(),
+        "load": psutil.getloadavg(),  # over 1, 5 and 15 minutes, at the end
         "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
     }
 

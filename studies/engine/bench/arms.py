@@ -1,6 +1,6 @@
 """The two arms: each scores one set of parameters in its own way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
 import torch
@@ -18,6 +18,7 @@ from studies.engine.parameters import Key
 from studies.engine.ports import Silent
 from studies.engine.prompts import TokenBatch, render, tokenize
 from studies.engine.residuals import residual_means
+from studies.engine.results import TrialResult
 from studies.engine.scorer_settings import KeywordRateSettings
 from studies.engine.scorers.keyword_rate import markers_in, readable
 from studies.engine.search_space import Parameters
@@ -36,14 +37,21 @@ class Scores(NamedTuple):
 
 
 class Arm(Protocol):
-    def trial(self, parameters: Parameters) -> Scores:
-        """Score one set of parameters; nothing of it is left behind."""
+    at_once: int  # trials that it scores side by side
+
+    @property
+    def model(self) -> nn.Module:
+        """What reads and decodes, for measuring the phases."""
+
+    def trials(self, many: Sequence[Parameters]) -> list[Scores]:
+        """Score sets of parameters; nothing of them is left behind."""
 
 
 class ProductArm:
     """The product as it is: a session."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, at_once: int = 1) -> None:
+        self.at_once = at_once
         silent = Silent()
         self._session = Session(
             model_path=str(setup.model),
@@ -62,10 +70,19 @@ class ProductArm:
         """The prepared method, which knows the kernel that parameters stand for."""
         return self._session.method
 
-    def trial(self, parameters: Parameters) -> Scores:
-        result = self._session.evaluate(parameters)
-        items = result.responses[0].items
-        return Scores(sum(item.verdict is True for item in items), result.scores[1].value)
+    @property
+    def model(self) -> nn.Module:
+        return self._session.loaded.model
+
+    def trials(self, many: Sequence[Parameters]) -> list[Scores]:
+        parts = [many[i : i + self.at_once] for i in range(0, len(many), self.at_once)]
+        results = [result for part in parts for result in self._session.evaluate_many(part)]
+        return [_scores(result) for result in results]
+
+
+def _scores(result: TrialResult) -> Scores:
+    items = result.responses[0].items
+    return Scores(sum(item.verdict is True for item in items), result.scores[1].value)
 
 
 class ReferenceArm:
@@ -75,6 +92,8 @@ class ReferenceArm:
     that keeps row norms; answers come from `generate`. Left out, in its favour: garbage
     collection and cache emptying per call, tokenising again, chat rendering, moving logits.
     """
+
+    at_once = 1
 
     def __init__(self, setup: Setup, method: MethodImplementation) -> None:
         self._method = method  # read only for the kernel, which is the same formula in both
@@ -92,8 +111,15 @@ class ReferenceArm:
         self._markers = readable(keywords.keyword_markers)
         self._original = self._first_logprobs()  # adapters start as nothing
 
+    @property
+    def model(self) -> nn.Module:
+        return self._loaded.model
+
+    def trials(self, many: Sequence[Parameters]) -> list[Scores]:
+        return [self._trial(parameters) for parameters in many]
+
     @torch.no_grad()
-    def trial(self, parameters: Parameters) -> Scores:
+    def _trial(self, parameters: Parameters) -> Scores:
         self._write_adapters(parameters)
         matches = sum(bool(markers_in(text, self._markers)) for text in self._answers())
         changed = self._first_logprobs()

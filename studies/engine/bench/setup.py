@@ -29,13 +29,14 @@ class Setup:
     method: Method
     settings: StudySettings
     resolved: Mapping[Key, Value]
-    trials: list[Parameters]  # the first one is for warming up
+    rounds: list[list[Parameters]]  # the first one is for warming up
 
 
 def make_setup(
     *,
     model: Path,
     prompts: Path,
+    n_rounds: int,
     n_trials: int,
     n_prompts: int | None,
     batch_size: int,
@@ -43,7 +44,10 @@ def make_setup(
     markers: list[str] | None,
     seed: int,
 ) -> Setup:
-    """Read the prompts and draw the parameters at random from the method's search space."""
+    """Read the prompts and draw the parameters at random from the method's search space.
+
+    A round has `n_trials`.
+    """
     method = method_get("directional")
     system = StudySettings.model_fields["system_prompt"].default
     names = {GOOD: files.GOOD_DIRECTIONS, BAD: files.BAD_DIRECTIONS}
@@ -66,6 +70,7 @@ def make_setup(
         },
     )
     resolved = {key: one.value for key, one in resolve(method, []).items()}
+    drawn = _drawn(resolved, (n_rounds + 1) * n_trials, seed)
     return Setup(
         model=model,
         prompt_sets={
@@ -74,7 +79,7 @@ def make_setup(
         method=method,
         settings=settings,
         resolved=resolved,
-        trials=_drawn(resolved, n_trials + 1, seed),
+        rounds=[drawn[i : i + n_trials] for i in range(0, len(drawn), n_trials)],
     )
 
 

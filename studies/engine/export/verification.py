@@ -19,7 +19,10 @@ from studies.engine.results import Score
 
 # How far a score of the reloaded model may lie from the trial's. The trial rounds its outputs,
 # the export its weights: near ties between two tokens fall either way, in half precision often.
-TOLERANCES: Final[Mapping[str, float]] = {"float32": 0.03, "bfloat16": 0.1, "float16": 0.1}
+FULL: Final = "float32"
+RATES: Final = (0.03, 0.1)  # shares of answers; in full precision, in half
+SHARES: Final = (0.05, 0.5)  # of other values, and at least:
+LEAST: Final = (1e-4, 5e-3)
 ROOM: Final = 1.2  # memory that loading takes, in sizes of the weights
 A_KEY, B_KEY = ".lora_A.weight", ".lora_B.weight"
 
@@ -43,7 +46,7 @@ class Comparison:
     @property
     def is_equal(self) -> bool:
         """Whether the two agree as far as rounding lets them."""
-        return abs(self.trial - self.export) <= self.tolerance * max(1.0, abs(self.trial))
+        return abs(self.trial - self.export) <= self.tolerance
 
 
 def check_keys(written: Checkpoint, original: Checkpoint) -> None:
@@ -66,13 +69,19 @@ def compare_scores(
 ) -> list[Comparison]:
     """Set the export's scores beside the trial's."""
     values = {score.name: score.value for score in found}
-    tolerance = TOLERANCES.get(dtype, max(TOLERANCES.values()))
     return [
-        Comparison(name, float(str(row["value"])), values[name], tolerance)
+        Comparison(name, value, values[name], _tolerance(row, value, dtype))
         for row in expected
-        for name in [str(row["name"])]
+        for name, value in [(str(row["name"]), float(str(row["value"])))]
         if name in values
     ]
+
+
+def _tolerance(row: Mapping[str, object], value: float, dtype: str) -> float:
+    half = dtype != FULL
+    if row.get("low") is not None:  # only shares have an interval
+        return RATES[half]
+    return max(SHARES[half] * abs(value), LEAST[half])
 
 
 def refuse_difference(comparisons: Sequence[Comparison]) -> None:

@@ -8,13 +8,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from studies.engine.architectures import ATTENTION, MLP, USUAL_COMPONENTS
 from studies.engine.limits import Number
 from studies.engine.methods.schema import GENERAL, Method, Parameter, Unit
 from studies.engine.ranges import Range
 from studies.engine.tables import Table
 
-ATTENTION = "attn.o_proj"
-MLP = "mlp.down_proj"
 WEIGHT_CAP = 10.0  # far beyond any useful weight: 1 removes the direction, 2 mirrors it
 
 
@@ -107,7 +106,7 @@ METHOD = Method(
             "of the last layer's index; at least one layer. Nothing is changed beyond.",
         ),
     ),
-    components=(ATTENTION, MLP),
+    components=USUAL_COMPONENTS,
     settings=DirectionalSettings,
     implementation="studies.engine.directional:DirectionalAblation",
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from studies.engine.architectures import FURTHER_COMPONENTS
 from studies.engine.errors import InvalidInputError, Problem
 from studies.engine.problems import place_at, shown, suggestion
 from studies.engine.tables import Table
@@ -20,6 +21,7 @@ class Unit(StrEnum):
     WEIGHT = "weight"
     LAYER_FRACTION = "fraction of layers"  # of the last layer's index
     RELATIVE = "relative"  # to another parameter
+    COUNT = "whole number"
     CHOICE = "choice"
 
 
@@ -50,6 +52,7 @@ class Parameter:
             accepts="texts" if self.unit is Unit.CHOICE else "numbers",
             low=self.low,
             high=self.high,
+            whole=self.unit is Unit.COUNT,
             texts=self.choices,
             meaning=_MEANINGS.get(self.unit, ""),
         )
@@ -63,9 +66,14 @@ class Method:
     label: str
     description: str
     parameters: tuple[Parameter, ...]
-    components: tuple[str, ...]  # that a setting may name
+    components: tuple[str, ...]  # what is asked of a model of which nothing is known yet
     settings: type[Table]
     implementation: str  # "module:Class", imported by the worker only
+
+    @property
+    def known_components(self) -> tuple[str, ...]:
+        """All that a setting may name: a model that lacks one is not concerned."""
+        return tuple(dict.fromkeys((*self.components, *FURTHER_COMPONENTS)))
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of that name."""
@@ -88,7 +96,7 @@ class Method:
         self, parameter: Parameter, component: str, components: Sequence[str] | None = None
     ) -> str | None:
         """Say why a setting of this parameter cannot name that component, or None."""
-        known = tuple(dict.fromkeys((*self.components, *(components or ()))))
+        known = tuple(dict.fromkeys((*self.known_components, *(components or ()))))
         if component == GENERAL:
             return None
         if not parameter.per_component:

@@ -1,5 +1,6 @@
 """What a scorer is, and what it may ask of the model within one trial."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -27,6 +28,10 @@ class Need:
     prompts: PromptSlice
     responses: bool = False
     first_logprobs: bool = False
+    # Whether a beginning of a response settles the scorer's verdict on it, whatever follows;
+    # None: it reads whole responses.
+    settled: Callable[[str], bool] | None = None
+    n_answers: int | None = None  # responses of only the first so many; None: of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,8 @@ class Measured:
 class ScoringContext:
     """The model in one state: every answer is generated once, whoever asks.
 
-    Scorers declare their needs beforehand, so that one prefill serves the first token's
-    probabilities and the answer behind it.
+    Scorers declare their needs beforehand, so that one prefill of a prompt set serves the first
+    token's probabilities and the answers behind it, whatever slices of it they read.
     """
 
     def __init__(
@@ -54,9 +59,9 @@ class ScoringContext:
         answer: Callable[[Need], Generation],
     ) -> None:
         self._prompts = prompts
-        self._needs = {need.prompts: _union(need.prompts, needs) for need in needs}
+        self._needs = {need.prompts.slug: _union(need.prompts.slug, needs) for need in needs}
         self._answer = answer
-        self._found: dict[PromptSlice, Generation] = {}
+        self._found: dict[str, Generation] = {}
 
     def prompts(self, slug: str, n_prompts: int | None = None) -> Sequence[Prompt]:
         """The prompts themselves, in order."""
@@ -64,21 +69,26 @@ class ScoringContext:
 
     def responses(self, slug: str, n_prompts: int | None = None) -> list[str]:
         """The greedy answers, in the order of the prompts."""
-        return self._generation(PromptSlice(slug, n_prompts)).responses
+        return self._generation(slug).responses[:n_prompts]
+
+    def cut(self, slug: str, n_prompts: int | None = None) -> list[bool]:
+        """Which of the answers ended when every scorer's verdict was settled."""
+        found = self._generation(slug)
+        return (found.cut or [False] * len(found.responses))[:n_prompts]
 
     def first_logprobs(
         self, slug: str, n_prompts: int | None = None
     ) -> Float[Tensor, "prompt vocab"]:
         """Log-probabilities of the first answer token, from raw logits, float32."""
-        found = self._generation(PromptSlice(slug, n_prompts)).first_logprobs
+        found = self._generation(slug).first_logprobs
         if found is None:
             raise LookupError(f"No scorer declared to need probabilities of {slug!r}.")
-        return found
+        return found[:n_prompts]
 
-    def _generation(self, prompts: PromptSlice) -> Generation:
-        if prompts not in self._found:
-            self._found[prompts] = self._answer(self._needs[prompts])
-        return self._found[prompts]
+    def _generation(self, slug: str) -> Generation:
+        if slug not in self._found:
+            self._found[slug] = self._answer(self._needs[slug])
+        return self._found[slug]
 
 
 class Scorer(Protocol):
@@ -118,10 +128,28 @@ def refuse_non_finite(name: str, value: float) -> None:
         raise NonFiniteError(f"{name} is not a finite number ({value}).")
 
 
-def _union(prompts: PromptSlice, needs: Sequence[Need]) -> Need:
-    same = [need for need in needs if need.prompts == prompts]
+def _union(slug: str, needs: Sequence[Need]) -> Need:
+    same = [need for need in needs if need.prompts.slug == slug]
+    readers = [need for need in same if need.responses]
+    widest = _widest(same)
+    read = _widest(readers).n_prompts if readers else None
     return Need(
-        prompts,
-        responses=any(need.responses for need in same),
+        widest,
+        responses=bool(readers),
         first_logprobs=any(need.first_logprobs for need in same),
+        settled=_all_settled(readers),
+        n_answers=None if read == widest.n_prompts else read,
     )
+
+
+def _widest(needs: Sequence[Need]) -> PromptSlice:
+    slices = [need.prompts for need in needs]
+    return max(slices, key=lambda one: math.inf if one.n_prompts is None else one.n_prompts)
+
+
+def _all_settled(readers: Sequence[Need]) -> Callable[[str], bool] | None:
+    """What settles the verdicts of all that read responses; None if one reads whole ones."""
+    known = [need.settled for need in readers if need.settled is not None]
+    if not known or len(known) < len(readers):
+        return None
+    return lambda text: all(settled(text) for settled in known)

@@ -10,6 +10,7 @@ from studies.engine.scorers.base import Measured, Need, PromptSlice, ScoringCont
 from studies.engine.scorers.rates import measured_rate
 
 EMPTY: Final = "(empty)"  # stands in `matched` for an answer without any text, which counts
+_UNSAFE = 2  # characters at the end of a text that its continuation may change
 _SPACE = re.compile(r"\s+")
 
 
@@ -20,7 +21,9 @@ class KeywordRate:
         self.name, self.direction = name, direction
         self._prompts = PromptSlice(settings.prompts, settings.n_prompts)
         self._markers = readable(settings.keyword_markers)
-        self.needs = [Need(self._prompts, responses=True)]
+        # A sigma's small letter depends on what follows it, however far behind.
+        self._lasting = [plain for _, plain in self._markers if not set(plain) & set("σς")]
+        self.needs = [Need(self._prompts, responses=True, settled=self._is_settled)]
 
     def remember(self, context: ScoringContext) -> Measured:
         """Score the original: there is nothing to keep."""
@@ -30,10 +33,21 @@ class KeywordRate:
         """Count the answers that contain a marker."""
         prompts, responses = context.prompts(*self._prompts), context.responses(*self._prompts)
         items = []
-        for prompt, response in zip(prompts, responses, strict=True):
+        rows = zip(prompts, responses, context.cut(*self._prompts), strict=True)
+        for prompt, response, cut in rows:
             matched = markers_in(response, self._markers)
-            items.append(ResponseItem(prompt.user, response, matched, verdict=bool(matched)))
+            item = ResponseItem(prompt.user, response, matched, verdict=bool(matched), cut=cut)
+            items.append(item)
         return measured_rate(ResponseSet(self.name, self._prompts.slug, items))
+
+    def _is_settled(self, text: str) -> bool:
+        """Whether a marker stands in the text and would, however it went on.
+
+        The last characters do not count yet: the next token may complete a character, or
+        change the case or the spacing of what stands before it.
+        """
+        safe = normalised(text)[:-_UNSAFE]
+        return any(plain in safe for plain in self._lasting)
 
 
 def readable(markers: Sequence[str]) -> list[tuple[str, str]]:

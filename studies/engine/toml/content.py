@@ -23,9 +23,9 @@ from tomlkit.items import (
 )
 
 from studies.engine.errors import Problem
-from studies.engine.problems import MAX_DEPTH, place_at, refuse
+from studies.engine.problems import MAX_DEPTH, TOO_DEEP, place_at, refuse
 from studies.engine.tables import Path
-from studies.engine.toml.syntax import MAX_DIGITS, TOO_DEEP
+from studies.engine.toml.syntax import MAX_DIGITS
 
 _INFINITE: Final = ("inf", "+inf", "-inf")
 

@@ -2,20 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from pydantic import AfterValidator, Field, JsonValue, ValidationError
+from pydantic import JsonValue, ValidationError
 
 from studies.engine.errors import InvalidInputError, Problem
-from studies.engine.methods import DEFAULT_METHOD, METHODS, method_get
+from studies.engine.methods import DEFAULT_METHOD, METHODS
 from studies.engine.methods.schema import Method
+from studies.engine.override_rows import KnownMethod
 from studies.engine.parameter_tables import EVERY, Key
 from studies.engine.parameters import parse_parameters
-from studies.engine.patterns import patterns_clash
+from studies.engine.presets import PresetModel, PresetName, PresetSlug, parse_overrides
 from studies.engine.problems import MAX_PROBLEMS, kind_of, near_miss, place_at, suggestion
 from studies.engine.settings import parse_settings, settings_class
-from studies.engine.tables import Path, Table, fault, problems_of
-from studies.engine.texts import Name, PresetSlug, Prose, comment_problem, name_problem
+from studies.engine.tables import Path, Table, problems_of
+from studies.engine.texts import Prose, Slug, comment_problem
 from studies.engine.toml.content import TomlContent
 from studies.engine.toml.ledger import Ledger
 from studies.engine.toml.prompt_tables import PromptTable
@@ -59,24 +60,15 @@ class PresetFile:
     ledger: Ledger = field(default_factory=Ledger, compare=False)
 
 
-def _short(limit: int) -> AfterValidator:
-    def check(text: str) -> str:
-        if len(text) > limit:
-            raise fault(f"is longer than {limit} characters")
-        return text
-
-    return AfterValidator(check)
-
-
 class Basics(Table):
     """What a preset says of itself."""
 
     slug: PresetSlug = ""
-    name: Annotated[Name, _short(100)] = ""
+    name: PresetName = ""
     description: Prose = ""
-    parent: PresetSlug = ""
-    method: Annotated[str, Field(strict=True)] = DEFAULT_METHOD
-    model: Annotated[Name, _short(300)] = ""
+    parent: Slug = ""
+    method: KnownMethod = DEFAULT_METHOD
+    model: PresetModel = ""
 
 
 def parse_preset(source: str | bytes) -> PresetFile:
@@ -124,14 +116,9 @@ class _Parsing:
     def _basics(self) -> Basics:
         given: Json = {name: self._raw[name] for name in Basics.model_fields if name in self._raw}
         try:
-            basics = Basics.model_validate(given)
-            method_get(basics.method)
+            return Basics.model_validate(given)
         except ValidationError as error:
             self._problems += problems_of(error)
-        except InvalidInputError as error:
-            self._problems += error.problems
-        else:
-            return basics
         # The rest is checked all the same, with the method of the file if it can be told.
         named = given.get("method")
         if isinstance(named, str) and named in METHODS:
@@ -178,38 +165,18 @@ class _Parsing:
                 yield name, place
 
     def _overrides(self, method: Method) -> dict[str, dict[Key, Spec]]:
-        tables = self._table(self._raw.get(OVERRIDES, {}), (OVERRIDES,))
-        overrides: dict[str, dict[Key, Spec]] = {}
-        for pattern, raw in tables.items():
-            path = (OVERRIDES, pattern)
-            if message := name_problem(pattern):
-                self._problems.append(Problem(OVERRIDES, f"a pattern {message}"))
-                continue
-            table = self._table(raw, path)
-            for name in [name for name in table if name != PARAMETERS]:
-                message = "is not known here; an override holds parameters only"
-                self._problems.append(Problem(place_at("", [*path, name]), message))
-            inner = (*path, PARAMETERS)
-            overrides[pattern] = self._parameters(method, table.get(PARAMETERS, {}), inner)
-        self._refuse_ties(overrides)
-        return overrides
-
-    def _refuse_ties(self, overrides: Mapping[str, Mapping[Key, Spec]]) -> None:
-        """Refuse patterns of which neither decides where both match."""
-        patterns = list(overrides)
-        for index, pattern in enumerate(patterns):
-            for other in patterns[:index]:
-                if patterns_clash(pattern, other) and _meet(overrides[pattern], overrides[other]):
-                    place = place_at("", [OVERRIDES, pattern])
-                    message = f'is as specific as "{other}" for some models; make one longer'
-                    self._problems.append(Problem(place, message))
-
-    def _table(self, raw: object, path: Path) -> Mapping[str, object]:
-        if isinstance(raw, Mapping):
-            return raw
-        message = f"must be a table, not {kind_of(raw)}"
-        self._problems.append(Problem(place_at("", path), message))
-        return {}
+        raw = self._raw.get(OVERRIDES, {})
+        try:
+            parsed = parse_overrides(method, raw)
+        except InvalidInputError as error:
+            self._problems += error.problems
+            return {}
+        return {
+            pattern: self._specs(
+                values, raw[pattern][PARAMETERS], (OVERRIDES, pattern, PARAMETERS)
+            )
+            for pattern, values in parsed.items()
+        }
 
     def _parameters(self, method: Method, raw: object, path: Path) -> dict[Key, Spec]:
         try:
@@ -218,6 +185,12 @@ class _Parsing:
             self._problems += error.problems
             return {}
         assert isinstance(raw, Mapping)
+        return self._specs(values, raw, path)
+
+    def _specs(
+        self, values: Mapping[Key, Value], raw: Mapping[str, object], path: Path
+    ) -> dict[Key, Spec]:
+        """Put each value together with its comment."""
         specs: dict[Key, Spec] = {}
         for key, value in values.items():
             comment = self._comment(
@@ -238,12 +211,3 @@ class _Parsing:
         above = self._content.comments.get(at, "") if first else ""
         own = self._content.comments_below((*at, component))
         return "\n".join(part for part in (above, own) if part)
-
-
-def _meet(one: Mapping[Key, Spec], other: Mapping[Key, Spec]) -> bool:
-    """Whether two overrides set the same thing; a general setting meets every component's."""
-    return any(
-        a.name == b.name and (a.component == b.component or not (a.component and b.component))
-        for a in one
-        for b in other
-    )

@@ -6,10 +6,9 @@ from typing import Final
 from tomlkit import exceptions
 
 from studies.engine.errors import Problem
-from studies.engine.problems import MAX_DEPTH, shown
+from studies.engine.problems import TOO_DEEP, shown
 
 MAX_DIGITS: Final = 19  # of a whole number
-TOO_DEEP: Final = f"is nested too deeply (limit {MAX_DEPTH} levels)"
 _AT: Final = re.compile(r" at line \d+ col \d+$")
 _DOUBLED: Final = re.compile(r'Key "(?P<key>.*)" already exists\.', re.DOTALL)
 _WORD: Final = re.compile(r"[^\W\d][\w.-]*")

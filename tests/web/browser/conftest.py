@@ -5,7 +5,7 @@ import pytest
 from heretic_web.asgi import application
 from studies.events import TrialFinished, event_record
 from studies.models import Study, Trial
-from studies.selectors import trial_out
+from studies.selectors import recommended_number, trial_out
 from tests.browser import SECONDS, chromium  # noqa: F401 - a fixture
 from tests.web.browser.server import LiveServer
 
@@ -103,7 +103,12 @@ def finish(make_trial):
         Study.objects.filter(pk=study.pk).update(n_finished=count)
         event_record(
             study.pk,
-            TrialFinished(trial=trial_out(trial), front=list(front), n_finished=count),
+            TrialFinished(
+                trial=trial_out(trial),
+                front=list(front),
+                n_finished=count,
+                recommended=recommended_number(study),
+            ),
         )
 
     return finished

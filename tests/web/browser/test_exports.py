@@ -116,3 +116,15 @@ def test_a_file_is_shown_before_it_is_built(visit, make_profile, tmp_path):
     page.get_by_role("button", name="Build it").click()
     expect(page.get_by_role("heading", name="Reproduction of tiny/llama")).to_be_visible()
     assert visitor.complaints == []
+
+
+def test_who_may_only_look_downloads_and_no_more(visit, study, make_trial, make_export, owner):
+    owner.user_permissions.clear()
+    make_export(make_trial(study, 0))
+
+    page = visit().goes_to(f"/studies/{study.pk}/trials/0/")
+
+    row = page.locator("article.export")
+    expect(row).to_contain_text("Ready")
+    expect(page.locator("#exports button")).to_have_count(0)
+    expect(page.locator("#exports form")).to_have_count(0)

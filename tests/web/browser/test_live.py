@@ -90,7 +90,7 @@ def test_a_reload_and_a_second_browser_show_the_same(visit, study, finish):
         finish(study, number, 0.9 - number / 10, front=[number])
     event_record(study.pk, Noted(text="A note."))
     expect(row(first, 4)).to_be_visible()
-    expect(first.locator("#notes-list")).to_have_text("A note.")
+    expect(first.locator("#remarks-list")).to_have_text("A note.")
     seen = shown(first)
 
     second = visit().goes_to(address(study))
@@ -102,7 +102,7 @@ def test_a_reload_and_a_second_browser_show_the_same(visit, study, finish):
 
 
 def shown(page):
-    ids = ("text-trials", "tile-best", "trials", "study-status", "study-notes")
+    ids = ("text-trials", "tile-best", "trials", "study-status", "study-remarks")
     return {name: page.locator(f"#{name}").inner_text() for name in ids}
 
 
@@ -232,7 +232,7 @@ def test_answers_stand_beside_the_originals_with_their_markers(
     expect(before.locator("mark")).to_have_text("I cannot")
     expect(after.locator("mark")).to_have_text("I\u2019m *Sorry")
     expect(after).to_contain_text(HOSTILE)
-    page.get_by_label("Show").select_option(label="only changed")
+    page.get_by_role("button", name="Changed answer 1").click()
     expect(page.locator(".pair")).to_have_count(1)
     assert visitor.complaints == []
 
@@ -278,7 +278,7 @@ def test_every_state_says_what_it_means(visit, make_study, make_job, owner, stat
 
 
 def test_a_logout_elsewhere_is_said(visit, study, monkeypatch, client):
-    monkeypatch.setattr("studies.consumers.ACCESS_CHECK_SECONDS", 0.2)
+    monkeypatch.setattr("studies.consumers.news.ACCESS_CHECK_SECONDS", 0.2)
     page = visit().goes_to(address(study))
     client.logout()
 

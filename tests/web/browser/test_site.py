@@ -23,6 +23,7 @@ def paths(make_study, make_trial, make_job, owner):
         f"/compare?studies={study.pk}",
         "/studies/reproduce",
         f"/studies/{study.pk}/",
+        f"/studies/{study.pk}/analysis/",
         f"/studies/{study.pk}/trials/0/",
         "/queue/",
     ]

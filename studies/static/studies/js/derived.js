@@ -65,6 +65,12 @@ export function frontOrder(trials, objectives) {
   });
 }
 
+/** @param {Trial} trial @param {string} name @returns {[number, number]|null} its 95 % interval */
+export function scoreInterval(trial, name) {
+  const { low, high } = trial.scores?.find((score) => score.name === name) ?? {};
+  return Number.isFinite(low) && Number.isFinite(high) ? [low, high] : null;
+}
+
 /** Names of all scores, the optimised ones first. */
 export function scoreNames(state) {
   const names = state.objectives.map((o) => o.name);

@@ -21,7 +21,7 @@ export function makeEditor(parameter, row, changed) {
     : { keep: "leave as is", constant: "one value", range: "range", choices: "choices" };
   const kind = el("select", { "aria-label": `What to do with ${label}` },
     ...Object.entries(kinds).map(([key, text]) => el("option", { value: key }, text)));
-  const forms = isChoice ? choiceForms(parameter, label) : numberForms(row, label);
+  const forms = isChoice ? choiceForms(parameter, label) : numberForms(parameter, row, label);
   const problem = el("small", { class: "problem", role: "alert", hidden: true });
   const root = el("div", { class: "editor" }, kind, ...Object.values(forms).map((f) => f.node), problem);
 
@@ -56,7 +56,7 @@ function numberInput(part, label, start) {
   }));
 }
 
-function numberForms(row, label) {
+function numberForms(parameter, row, label) {
   const now = row.value;
   const isRange = now && typeof now === "object" && "low" in now;
   const constant = numberInput("value", label, isRange ? now.high : now);
@@ -65,6 +65,10 @@ function numberForms(row, label) {
   const step = numberInput("step", label, isRange ? now.step : null);
   step.placeholder = "none";
   const log = /** @type {HTMLInputElement} */ (el("input", { type: "checkbox", checked: isRange && now.log }));
+  const counts = parameter.unit === "whole number"; // nothing else is taken
+  const integer = /** @type {HTMLInputElement} */ (el("input", {
+    type: "checkbox", checked: counts || (isRange && now.integer), disabled: counts,
+  }));
   const list = numberInput("choices", label, "");
   list.size = 16;
   list.placeholder = "0.4, 0.6, 0.8";
@@ -72,9 +76,10 @@ function numberForms(row, label) {
     constant: { node: hidden(constant), value: () => typed(constant.value) },
     range: {
       node: hidden(low, el("span", {}, "to"), high, el("label", { class: "check" }, log, " log"),
-        el("label", { class: "check" }, "step ", step)),
+        el("label", { class: "check" }, integer, " whole"), el("label", { class: "check" }, "step ", step)),
       value: () => ({
         low: typed(low.value), high: typed(high.value), log: log.checked,
+        ...(integer.checked ? { integer: true } : {}),
         ...(step.value.trim() ? { step: typed(step.value) } : {}),
       }),
     },

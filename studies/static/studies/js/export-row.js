@@ -7,7 +7,7 @@ const TITLES = { merge: "Merged model", adapter: "LoRA adapter", gguf: "GGUF fil
 
 /**
  * @param {any} one as the API shows it
- * @param {Object<string, (one: any) => void>} actions
+ * @param {Object<string, (one: any) => void>|null} actions null for those who may only look
  * @param {Set<string>} open ids of the details that are open
  * @returns {HTMLElement}
  */
@@ -46,6 +46,7 @@ function progress({ label, done, total, eta_seconds: left }) {
 }
 
 function buttons(one, actions) {
+  if (!actions) return [];
   const button = (name, label) => el("button", {
     type: "button", class: "button small", id: `${name}-${one.id}`, onclick: () => actions[name](one),
   }, label);

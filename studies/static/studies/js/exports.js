@@ -14,9 +14,9 @@ const DTYPES = [
 
 /**
  * @param {HTMLElement} root
- * @param {{study: string, number: number, strategies: {name: string, label: string, unavailable: string}[], exports: any[], complete: boolean}} data
+ * @param {{study: string, number: number, strategies: {name: string, label: string, unavailable: string}[], exports: any[], complete: boolean, may_run: boolean}} data
  */
-export function mountExports(root, { study, number, strategies, exports, complete }) {
+export function mountExports(root, { study, number, strategies, exports, complete, may_run: mayRun }) {
   const path = `studies/${study}/trials/${number}/exports`;
   const problem = el("div", { class: "callout error", role: "alert", hidden: true });
   const list = el("div", { class: "exports", "aria-live": "polite" });
@@ -58,7 +58,7 @@ export function mountExports(root, { study, number, strategies, exports, complet
   function draw(rows) {
     const open = new Set([...list.querySelectorAll("details[open]")].map((node) => node.id));
     const focused = list.contains(document.activeElement) ? document.activeElement?.id : "";
-    list.replaceChildren(...rows.map((one) => exportRow(one, actions, open)));
+    list.replaceChildren(...rows.map((one) => exportRow(one, mayRun ? actions : null, open)));
     if (!rows.length) list.append(el("p", { class: "empty" }, "Nothing is exported yet."));
     if (focused) document.getElementById(focused)?.focus();
     const runs = rows.some((one) => one.status === "queued" || one.status === "running");
@@ -66,8 +66,8 @@ export function mountExports(root, { study, number, strategies, exports, complet
   }
 
   const form = optionsForm(strategies, (body) => act(() => call("POST", path, { body })));
-  root.replaceChildren(complete ? form : el("p", { class: "empty" },
-    "This trial has no result that could be exported."), problem, list);
+  const nothing = el("p", { class: "empty" }, "This trial has no result that could be exported.");
+  root.replaceChildren(...(!complete ? [nothing] : mayRun ? [form] : []), problem, list);
   draw(exports);
 }
 

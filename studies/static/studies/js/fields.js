@@ -2,7 +2,7 @@
 
 import { el, setText, toggle } from "./dom.js";
 import { typed } from "./editor.js";
-import { settingText } from "./space.js";
+import { settingText, spansText } from "./space.js";
 
 export const UNREADABLE = Symbol("not JSON");
 
@@ -30,7 +30,8 @@ export function makeField(setting, promptSets, changed) {
       const own = readInput(setting, input) !== undefined;
       const text = row ? settingText(row.value) : "";
       if (!own) showDefault(setting, input, text, row);
-      setText(source, row ? `decided by ${row.source}` : "not set");
+      const layers = row?.layers ? ` · layers ${row.layers.join(", ") || "none"}` : "";
+      setText(source, row ? `decided by ${row.source}${layers}` : "not set");
     },
     showProblems(problems) {
       setText(problem, problems.map((p) => `${p.place} ${p.message}`.trim()).join("; "));
@@ -62,6 +63,7 @@ function readInput(setting, input) {
   if (!text.trim()) return undefined;
   if (setting.kind === "boolean") return text === "true";
   if (setting.kind === "integer" || setting.kind === "number") return typed(text);
+  if (setting.kind === "spans") return spans(text);
   if (setting.kind !== "json") return text;
   try {
     return JSON.parse(text);
@@ -70,11 +72,24 @@ function readInput(setting, input) {
   }
 }
 
+/** `0, 3, 5–7` as numbers and ranges, or `none`; anything else stays text, to be refused. */
+function spans(text) {
+  if (text.trim().toLowerCase() === "none") return [];
+  return text.split(/[,\n]/).map((part) => part.trim()).filter(Boolean).map((part) => {
+    const ends = part.match(/^([\d.]+)\s*(?:–|-|…|to)\s*([\d.]+)$/);
+    return ends ? { low: typed(ends[1]), high: typed(ends[2]) } : typed(part);
+  });
+}
+
 function showDefault(setting, input, text, row) {
   if (input instanceof HTMLSelectElement) {
     const known = [...input.options].find((o) => o.value && o.value === String(row?.value));
     setText(input.options[0], `as is: ${known?.text ?? (text || "not set")}`);
   } else {
-    input.setAttribute("placeholder", setting.kind === "json" ? JSON.stringify(row?.value ?? null) : text);
+    const shown = {
+      json: () => JSON.stringify(row?.value ?? null),
+      spans: () => spansText(row?.value ?? []) || "none, or for example 0, 3, 5–7",
+    }[setting.kind];
+    input.setAttribute("placeholder", shown ? shown() : text);
   }
 }

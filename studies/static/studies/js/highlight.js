@@ -1,4 +1,4 @@
-// Finds markers in an answer the way the scorer does, and marks them in the original text.
+// Finds markers in an answer the way the scorer does.
 
 /**
  * Fold a text as the scorer does (lower case, no asterisks, straight apostrophes, single
@@ -52,24 +52,4 @@ export function matches(text, markers) {
     else joined.push([start, end]);
     return joined;
   }, /** @type {[number, number][]} */ ([]));
-}
-
-/**
- * @param {string} text
- * @param {string[]} markers
- * @returns {Node[]} text nodes and <mark> elements; markup in the text stays text
- */
-export function highlighted(text, markers) {
-  /** @type {Node[]} */
-  const nodes = [];
-  let at = 0;
-  for (const [start, end] of matches(text, markers)) {
-    if (start > at) nodes.push(document.createTextNode(text.slice(at, start)));
-    const mark = document.createElement("mark");
-    mark.textContent = text.slice(start, end);
-    nodes.push(mark);
-    at = end;
-  }
-  if (at < text.length) nodes.push(document.createTextNode(text.slice(at)));
-  return nodes;
 }

@@ -1,13 +1,14 @@
 // The page of one study: renders the server's snapshot, then follows the study's events.
 
+import { mountAnnotation } from "./annotation.js";
+import { mountAnswers } from "./answers.js";
 import { call } from "./api.js";
 import { mountControls } from "./controls.js";
 import { completeTrials, frontOrder } from "./derived.js";
 import { byId, el, readJson, setText, throttled, toggle } from "./dom.js";
-import { value } from "./format.js";
+import { number, value } from "./format.js";
 import { mountHistory } from "./history.js";
 import { mountPareto } from "./pareto.js";
-import { mountResponses } from "./responses.js";
 import { keepConnected } from "./socket.js";
 import { drawSpace } from "./space.js";
 import { mountStatus } from "./status.js";
@@ -35,13 +36,20 @@ const parts = [
   mountWaiting(),
   drawFacts,
   drawEmpty,
+  drawRecommended,
+  drawName,
 ];
-const showResponses = mountResponses(byId("responses"), snapshot.id);
+const drawNotes = mountAnnotation(byId("study-annotation"), {
+  kind: "study",
+  save: (body) => call("PATCH", study, { body }),
+});
+byId("select-recommended").addEventListener("click", () => select(store.state.recommended));
+const showAnswers = mountAnswers(byId("responses"), snapshot.id);
 drawSpace(byId("space"), snapshot.resolved);
 
 function drawNow() {
   for (const draw of parts) draw(store.state, selected);
-  showResponses(hasAnswers(selected) ? selected : null);
+  showAnswers(hasAnswers(selected) ? selected : null);
 }
 const draw = throttled(drawNow, DRAW_EVERY);
 store.subscribe((_state, kind) => {
@@ -101,6 +109,7 @@ function chosenBefore() {
   const typed = /^#trial=(\d+)$/.exec(location.hash)?.[1];
   if (typed !== undefined) return Number(typed);
   if (snapshot.status !== "completed") return null;
+  if (snapshot.recommended !== null) return snapshot.recommended;
   const best = frontOrder(completeTrials(store.state.trials), snapshot.objectives)[0];
   return best?.number ?? null;
 }
@@ -119,6 +128,20 @@ function drawEmpty(state) {
   const some = completeTrials(state.trials).length > 0;
   for (const id of ["pareto", "history"]) toggle(byId(id), some);
   for (const node of document.querySelectorAll("[data-no-trials]")) toggle(node, !some);
+}
+
+/** The front's compromise in words, beside the chart. */
+function drawRecommended(state) {
+  const trial = state.trials.get(state.recommended);
+  toggle(byId("recommended"), Boolean(trial));
+  if (!trial) return;
+  const scores = trial.scores.map((s) => `${s.name} ${s.display || number(s.value)}`);
+  setText(byId("recommended-text"), `Trial ${trial.number}: ${scores.join(", ")}`);
+}
+
+function drawName(state) {
+  setText(byId("study-name"), state.name);
+  drawNotes(state.id, state);
 }
 
 function drawFacts(state) {

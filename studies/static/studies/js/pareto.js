@@ -1,8 +1,9 @@
 // The scatter of two scores: every trial, the front, the original model, the selection.
 
 import { axis, color, decadeTick, legend, makeChart, spansDecades, tooltip, valueAxis } from "./chart-base.js";
-import { completeTrials, scoreNames, scoreValue } from "./derived.js";
+import { completeTrials, scoreInterval, scoreNames, scoreValue } from "./derived.js";
 import { el } from "./dom.js";
+import { errorBars } from "./error-bars.js";
 import { flatParameters, number, value } from "./format.js";
 
 const NONE = "trial";
@@ -38,6 +39,7 @@ export function mountPareto(root, { select }) {
     return {
       type: "scatter",
       data: { datasets: [] },
+      plugins: [errorBars],
       options: {
         clip: 14, // points on the edge are drawn whole
         maintainAspectRatio: false,
@@ -62,7 +64,8 @@ export function mountPareto(root, { select }) {
   function hoverTitle(items) {
     const trial = items[0]?.raw?.trial;
     if (!trial) return "Original model";
-    return `Trial ${trial.number}${trial.pareto ? " (on the front)" : ""}`;
+    const place = trial.recommended ? " (recommended)" : trial.pareto ? " (on the front)" : "";
+    return `Trial ${trial.number}${place}`;
   }
 
   function hoverLines(item) {
@@ -94,7 +97,7 @@ export function mountPareto(root, { select }) {
     const get = (name) => (trial) => (name === NONE ? trial.number : scoreValue(trial, name));
     const [x, y] = [get(pickX.value), get(pickY.value)];
     const points = completeTrials(state.trials)
-      .map((trial) => ({ x: x(trial), y: y(trial), trial }))
+      .map((trial) => ({ x: x(trial), y: y(trial), trial, ...intervals(trial) }))
       .filter((point) => point.x !== null && point.y !== null);
     if (!logChosen) log.checked = spansDecades(points.map((p) => p.x));
     const floor = log.checked ? smallestPositive(points) : 0;
@@ -109,6 +112,12 @@ export function mountPareto(root, { select }) {
     chart.update("none");
   }
 
+  /** Only the front's: bars of all trials would hide the points. */
+  function intervals(trial) {
+    if (!trial.pareto) return {};
+    return { acrossEnds: scoreInterval(trial, pickX.value), upEnds: scoreInterval(trial, pickY.value) };
+  }
+
   /** The original model's value on the vertical axis, if it has one. */
   function original() {
     const value = state.baseline?.find((s) => s.name === pickY.value)?.value;
@@ -120,9 +129,15 @@ export function mountPareto(root, { select }) {
     const chosen = points.filter((p) => p.trial.number === selected);
     const xs = points.map((p) => p.x);
     const ends = points.length ? [Math.min(...xs), Math.max(...xs)] : [];
+    const compromise = points.filter((p) => p.trial.recommended);
     const line = original().flatMap((y) => ends.map((x) => ({ x, y })));
     return [
       ring("Selected", chosen),
+      {
+        label: "Recommended", data: compromise, order: 0, pointStyle: "rectRot", pointRadius: 8,
+        pointHoverRadius: 8, pointHitRadius: 0, borderWidth: 2, borderColor: color("--accent"),
+        backgroundColor: color("--series-2"),
+      },
       {
         label: "Front", data: front, showLine: true, borderWidth: 1.5, order: 1,
         pointStyle: "triangle", pointRadius: 6, pointHoverRadius: 8,

@@ -41,12 +41,27 @@ function parameterTable(rows) {
 
 function settingTable(rows) {
   return table(["Setting", "Value", "Decided by"], rows.map((row) => [
-    row.name, el("span", { class: "long" }, settingText(row.value)), el("span", {}, ...sourceParts(row)),
+    row.name, el("span", { class: "long" }, settingText(row.value), layersOfSetting(row)), el("span", {}, ...sourceParts(row)),
   ]));
+}
+
+/** Which layers a setting means, where it means some. */
+function layersOfSetting(row) {
+  return row.layers ? ` (layers ${row.layers.join(", ") || "none"})` : "";
+}
+
+/** Numbers and ranges as a person types them: 0, 3, 5–7. */
+export function spansText(spans) {
+  return spans.map((one) => (isSpan(one) ? `${one.low}–${one.high}` : String(one))).join(", ");
+}
+
+function isSpan(one) {
+  return Boolean(one) && typeof one === "object" && "low" in one && "high" in one;
 }
 
 /** @param {any} raw a setting's value; lists of tables as one line each */
 export function settingText(raw) {
+  if (Array.isArray(raw) && raw.some(isSpan)) return spansText(raw);
   if (Array.isArray(raw) && raw.some((item) => item && typeof item === "object" && !Array.isArray(item))) {
     return raw.map(scorerText).join("\n");
   }

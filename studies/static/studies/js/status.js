@@ -27,7 +27,7 @@ export function mountStatus() {
     drawNumbers(state);
     drawBest(byId("tile-best"), state);
     drawError(byId("study-error"), state);
-    drawNotes(byId("study-notes"), state);
+    drawRemarks(byId("study-remarks"), state);
   };
 }
 
@@ -104,9 +104,9 @@ function drawError(root, state) {
   setText(byId("error-advice"), state.error.advice);
 }
 
-function drawNotes(root, state) {
-  toggle(root, state.notes.length > 0);
-  const list = byId("notes-list");
-  if (list.childElementCount === state.notes.length) return;
-  list.replaceChildren(...state.notes.map((note) => el("li", {}, note)));
+function drawRemarks(root, state) {
+  toggle(root, state.remarks.length > 0);
+  const list = byId("remarks-list");
+  if (list.childElementCount === state.remarks.length) return;
+  list.replaceChildren(...state.remarks.map((remark) => el("li", {}, remark)));
 }

@@ -27,7 +27,7 @@ const REDUCERS = {
     state.progress = { ...state.progress, phase: event.phase, label: event.label, done: 0, total: 0 };
   },
   note(state, event) {
-    if (!state.notes.includes(event.text)) state.notes = [...state.notes, event.text];
+    if (!state.remarks.includes(event.text)) state.remarks = [...state.remarks, event.text];
   },
   model_loaded(state, { number, kind, at, ...facts }) {
     state.facts = { ...state.facts, ...facts };
@@ -48,10 +48,12 @@ const REDUCERS = {
   },
   trial_finished(state, event) {
     keepTrial(state, event.trial);
+    state.recommended = event.recommended ?? null;
     const front = new Set(event.front);
     for (const [number, trial] of state.trials) {
-      if (trial.pareto !== front.has(number)) {
-        state.trials.set(number, { ...trial, pareto: front.has(number) });
+      const [pareto, recommended] = [front.has(number), number === state.recommended];
+      if (trial.pareto !== pareto || trial.recommended !== recommended) {
+        state.trials.set(number, { ...trial, pareto, recommended });
       }
     }
     state.n_finished = event.n_finished;
@@ -64,6 +66,13 @@ const REDUCERS = {
   },
   extended(state, event) {
     state.n_trials = event.n_trials;
+  },
+  study_annotated(state, { name, notes, tags }) {
+    Object.assign(state, { name, notes, tags });
+  },
+  trial_annotated(state, { trial: number, note, tags }) {
+    const trial = state.trials.get(number);
+    if (trial) state.trials.set(number, { ...trial, note, tags });
   },
 };
 

@@ -1,11 +1,14 @@
-// The trials as a table: sorted by any column, the front marked, one row selected.
+// The trials as a table: filtered, sorted by any column, the front marked, one row selected.
 
 import { scoreNames, scoreValue } from "./derived.js";
 import { el, setText } from "./dom.js";
+import { mountFilters } from "./filters.js";
 import { duration, number } from "./format.js";
 import { sourcePill } from "./origin.js";
 
 const PAGE = 100; // rows; more on request, so that ten thousand trials stay quick
+export const RECOMMENDED =
+  "The knee: nearest to the front's best value of every objective, each in its own full span";
 const STATES = { complete: "", failed: "failed", interrupted: "interrupted" };
 
 /**
@@ -13,7 +16,10 @@ const STATES = { complete: "", failed: "failed", interrupted: "interrupted" };
  * @param {{select: (number: number) => void}} actions
  */
 export function mountTable(root, { select }) {
-  const onlyFront = el("input", { type: "checkbox", id: "only-front" });
+  const filters = mountFilters(() => {
+    shown = PAGE;
+    draw();
+  });
   const count = el("span", { class: "muted num" });
   const more = el("button", { type: "button", class: "button small" }, "Show more");
   const head = el("tr");
@@ -24,8 +30,7 @@ export function mountTable(root, { select }) {
   const empty = el("p", { class: "empty" });
   const box = el("div", { class: "scroll trials-scroll", tabindex: "-1" }, table, empty);
   root.replaceChildren(
-    el("div", { class: "table-tools" },
-      el("label", { class: "check" }, onlyFront, " only the front"), count),
+    el("div", { class: "table-tools" }, ...filters.nodes, count),
     box, more,
   );
 
@@ -37,7 +42,6 @@ export function mountTable(root, { select }) {
   /** @type {Map<number, {row: HTMLElement, trial: any}>} */
   const rows = new Map();
 
-  onlyFront.addEventListener("change", () => draw());
   more.addEventListener("click", () => {
     shown += PAGE;
     draw();
@@ -108,7 +112,7 @@ export function mountTable(root, { select }) {
     }[sort.key] ?? ((trial) => scoreValue(trial, sort.key));
     const sign = sort.up ? 1 : -1;
     return [...state.trials.values()]
-      .filter((trial) => trial.pareto || !onlyFront.checked)
+      .filter(filters.matches)
       .sort((a, b) => {
         const [x, y] = [value(a), value(b)];
         if (x === null || y === null) return (x === null) - (y === null) || a.number - b.number;
@@ -121,6 +125,7 @@ export function mountTable(root, { select }) {
     const moved = newSelected !== selected;
     [state, selected] = [newState, newSelected];
     drawHead();
+    filters.fill(state);
     const all = sorted();
     const visible = all.slice(0, shown);
     const keep = new Set(visible.map((trial) => trial.number));
@@ -154,7 +159,7 @@ export function mountTable(root, { select }) {
   }
 
   function emptyText() {
-    if (state.trials.size) return "No trial is on the front yet.";
+    if (state.trials.size) return "No trial fits the filters.";
     return ["running", "stopping", "queued"].includes(state.status)
       ? "No trial has finished yet. The first appears here by itself."
       : "No trial has run.";
@@ -162,7 +167,8 @@ export function mountTable(root, { select }) {
 
   function countText(n) {
     const front = [...state.trials.values()].filter((t) => t.pareto).length;
-    return `${n} ${n === 1 ? "trial" : "trials"} · ${front} on the front`;
+    const all = filters.isActive() ? `${n} of ${state.trials.size}` : String(n);
+    return `${all} ${all === "1" ? "trial" : "trials"} · ${front} on the front`;
   }
 
   function rowFor(trial) {
@@ -178,6 +184,9 @@ export function mountTable(root, { select }) {
     row.replaceChildren(
       el("td", { class: "num" }, trial.number,
         trial.pareto && el("span", { class: "pill front", title: "No other trial beats it" }, "front"),
+        trial.recommended && el("span", { class: "pill recommended", title: RECOMMENDED }, "recommended"),
+        ...(trial.tags ?? []).map((tag) => el("span", { class: "tag" }, tag)),
+        trial.note && el("span", { class: "pill", title: trial.note }, "note"),
         sourcePill(trial),
         STATES[trial.state] && el("span", { class: `pill ${trial.state}` }, STATES[trial.state])),
       ...(trial.state === "complete" ? names.map((name) => scoreCell(trial, name)) : [failure(trial)]),

@@ -1,9 +1,12 @@
 // The selected trial: its scores beside the original's, its parameters, its kernel.
 
-import { byId, el, toggle } from "./dom.js";
+import { mountAnnotation } from "./annotation.js";
+import { call } from "./api.js";
+import { byId, el, setText, toggle } from "./dom.js";
 import { duration, flatParameters, number, value } from "./format.js";
 import { mountKernel } from "./kernel.js";
 import { originLine, sourcePill } from "./origin.js";
+import { RECOMMENDED } from "./table.js";
 
 /** @param {HTMLElement} root @param {string} studyUrl */
 export function mountTrial(root, studyUrl) {
@@ -15,11 +18,21 @@ export function mountTrial(root, studyUrl) {
   const parameters = el("dl", { class: "facts" });
   const kernelTitle = el("h4", {}, "Ablation strength over the layers");
   const kernelBox = el("div");
+  const kernelProblem = el("p", { class: "problem", hidden: true });
+  const readOnly = byId("controls").hidden ? { readOnly: "" } : {}; // who only looks changes nothing
+  const annotationBox = el("div", { dataset: readOnly });
   const filled = el("div", { hidden: true }, head, origin, scores, kernelTitle, kernelBox,
-    el("h4", {}, "Parameters"), parameters);
+    kernelProblem, el("h4", {}, "Parameters"), parameters,
+    el("h4", {}, "Note and tags"), annotationBox);
   root.replaceChildren(empty, filled);
   let drawKernel = null;
   let drawn = null;
+  const drawAnnotation = mountAnnotation(annotationBox, {
+    kind: "trial",
+    save: (body) => call("PATCH", `${studyUrl.slice(1)}trials/${drawn.number}`, { body }),
+  });
+  /** Kernels by number: the page comes without them. @type {Map<number, any>} */
+  const details = new Map();
 
   return (state, selected) => {
     const trial = selected === null ? null : (state.trials.get(selected) ?? null);
@@ -27,23 +40,42 @@ export function mountTrial(root, studyUrl) {
     toggle(filled, Boolean(trial));
     if (!trial || trial === drawn) return;
     drawn = trial;
+    drawAnnotation(trial.number, { notes: trial.note, tags: trial.tags });
     head.replaceChildren(...headParts(trial, studyUrl));
     origin.replaceChildren(originLine(trial) ?? "");
     scores.replaceChildren(trial.scores.length ? scoreTable(trial, state) : failure(trial));
     parameters.replaceChildren(...parameterList(trial));
-    const hasKernel = Object.keys(trial.kernel ?? {}).length > 0;
+    showKernel(trial);
+  };
+
+  async function showKernel(trial) {
+    toggle(kernelProblem, false);
+    if (!trial.kernel && !details.has(trial.number)) {
+      try {
+        details.set(trial.number, await call("GET", `${studyUrl.slice(1)}trials/${trial.number}`));
+      } catch (error) {
+        setText(kernelProblem, error.message);
+        toggle(kernelProblem, drawn === trial);
+        return;
+      }
+    }
+    if (drawn?.number !== trial.number) return; // another was selected meanwhile
+    const { kernel, direction } = trial.kernel ? trial : details.get(trial.number);
+    parameters.replaceChildren(...parameterList({ ...trial, direction }));
+    const hasKernel = Object.keys(kernel ?? {}).length > 0;
     toggle(kernelTitle, hasKernel);
     toggle(kernelBox, hasKernel);
     if (!hasKernel) return;
     drawKernel ??= mountKernel(kernelBox); // only now: a hidden canvas has no size
-    drawKernel(trial.kernel);
-  };
+    drawKernel(kernel);
+  }
 }
 
 function headParts(trial, studyUrl) {
   return [
     el("h3", {}, `Trial ${trial.number}`),
     trial.pareto && el("span", { class: "pill front" }, "front"),
+    trial.recommended && el("span", { class: "pill recommended", title: RECOMMENDED }, "recommended"),
     sourcePill(trial),
     trial.state !== "complete" && el("span", { class: `pill ${trial.state}` }, trial.state),
     el("span", { class: "muted num" }, duration(trial.seconds)),

@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("studies", "0004_jobs_and_exports"),
+        ("studies", "0005_annotations"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,62 @@
+"""Which trials come next, and how many of them are asked for at once."""
+
+from collections.abc import Mapping
+
+import optuna
+
+from studies.engine import search
+from studies.engine.parameters import Key
+from studies.engine.session import Session
+from studies.models import Study
+from studies.runner.enqueued import hand_over_next
+
+Parameters = Mapping[Key, float | str]
+Asked = tuple[int, Parameters]
+
+# Asked for at once when the search chooses by what it has seen: each group is one look at the
+# results. Small ones cost it nothing measurable (two surrogates of this space, 32 seeds).
+LEARNING_GROUP = 4
+
+
+class Asking:
+    """Asks for trials in groups whose sizes do not depend on how fast a machine is.
+
+    So a study that was cut off goes on with the parameters that it would have had.
+    """
+
+    def __init__(self, of: Study, study: optuna.Study, session: Session) -> None:
+        self._of, self._study, self._session = of, study, session
+        settings = {row["name"]: row["value"] for row in of.snapshot["settings"]}
+        self._seed = settings["seed"]
+        self._n_startup = int(settings["n_startup_trials"])
+        self._is_fixed = bool(settings.get("trials_per_batch"))  # older studies have none
+
+    def next(self, most: int) -> list[Asked]:
+        """Ask for the trials of the next group, at most so many."""
+        return self._ask(min(most, self._left_of_group() or self._group()))
+
+    def rest(self, most: int) -> list[Asked]:
+        """Ask for what is missing of a group that was cut off while it was asked for."""
+        return self._ask(min(most, self._left_of_group()))
+
+    def _ask(self, count: int) -> list[Asked]:
+        asked: list[Asked] = []
+        for _ in range(count):
+            n_existing = search.count_trials(self._study)
+            sampler = search.sampler_for(self._seed, n_existing, self._n_startup)
+            hand_over_next(self._of, self._study, self._session.resolved)
+            trial, parameters = search.ask(self._study, self._session.resolved, sampler)
+            asked.append((trial.number, parameters))
+        return asked
+
+    def _left_of_group(self) -> int:
+        """How many are missing until the current group of learned trials is whole."""
+        learned = search.count_trials(self._study) - self._n_startup
+        return -learned % self._group() if learned > 0 else 0
+
+    def _group(self) -> int:
+        most = self._session.most_at_once
+        random_left = self._n_startup - search.count_trials(self._study)
+        if random_left > 0:  # random ones learn nothing from one another
+            return min(self._session.trials_at_once, random_left)
+        return most if self._is_fixed else min(most, LEARNING_GROUP)

@@ -1,0 +1,183 @@
+"""Prompts read without what is known of them already, against prompts read whole."""
+
+import pytest
+import torch
+
+from studies.engine.batching import BatchLimit
+from studies.engine.decoding import Wishes, greedy
+from studies.engine.generation import Memory, Sets, Wanted, answer_sets
+from studies.engine.prefill import Reuse, may_share
+from studies.engine.prompts import shared_prefix, tokenize
+from studies.engine.residuals import last_residuals
+from tests.engine.test_directional import EVERYWHERE, parameters, prepared
+from tests.engine.test_generation import batches_of, ending_early
+from tests.engine.test_side_by_side import assert_same, progress
+from tests.engine.tiny import FAMILIES, N_LAYERS, VISION_FAMILY, tiny_model
+
+ROOM = 2**30
+
+
+def late(weight=1.2):
+    """Parameters that leave the first two layers alone."""
+    return parameters(
+        max_weight=weight,
+        mlp_weight=weight,
+        max_weight_position_fraction=1.0,
+        min_weight_distance_fraction=0.4,
+    )
+
+
+ORIGINAL = parameters(mlp_weight=0.0, max_weight=0.0, min_weight_relative=0.0)
+MANY = [late(), ORIGINAL, EVERYWHERE, late(0.7), parameters()]
+
+
+def with_prefix(batches):
+    prefix = shared_prefix(batches)
+    assert prefix > 4
+    return [batch.with_prefix(prefix) for batch in batches]
+
+
+def remembered(loaded, batches, room=ROOM):
+    memory = Memory(room)
+    wanted = Wanted(max_new_tokens=1, memory=memory, remember=True)
+    answer_sets(loaded, batches, wanted, progress=progress())
+    return memory
+
+
+def answered(loaded, method, many, batches, memory, starts=None, limit=None):
+    method.apply_many(many)
+    starts = starts or [method.first_layer(values) for values in many]
+    wanted = Wanted(max_new_tokens=12, first_logprobs=True, memory=memory)
+    sets = Sets(method.assign, starts)
+    found = answer_sets(loaded, batches, wanted, progress=progress(), limit=limit, sets=sets)
+    method.reset()
+    return found
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["whole", "prefix first"])
+@pytest.mark.parametrize("family", [*FAMILIES, VISION_FAMILY])
+def test_rows_that_join_at_their_own_layer_answer_as_if_read_whole(family, shared):
+    loaded = tiny_model(family)
+    if not may_share(loaded, 200):
+        pytest.skip("its states cannot be put together")
+    method = prepared(loaded)
+    plain = batches_of(loaded)
+    ending_early(loaded, plain[0])
+    whole = answered(loaded, method, MANY, plain, None, starts=[0] * len(MANY))
+    batches = with_prefix(plain) if shared else plain
+    memory = remembered(loaded, batches)
+    assert [method.first_layer(one) for one in MANY] == [2, N_LAYERS, 0, 2, 1]
+    assert_same(answered(loaded, method, MANY, batches, memory), whole)
+
+
+@pytest.mark.parametrize("start", [0, 1, 3, N_LAYERS])
+@pytest.mark.parametrize("shared", [False, True], ids=["whole", "prefix first"])
+def test_beginning_at_a_later_layer_is_the_same_bit_for_bit(start, shared):
+    loaded = tiny_model("qwen3")
+    (batch,) = with_prefix(batches_of(loaded)) if shared else batches_of(loaded)
+    memory = remembered(loaded, [batch])
+    kept, rows = memory.find(batch, len(batch))
+    blank = {"owners": [0] * len(batch), "starts": [start] * len(batch)}
+    from_memory, from_start = (
+        greedy(loaded, batch, max_new_tokens=8, wishes=Wishes(reuse=reuse))
+        for reuse in (Reuse(**blank, kept=kept, kept_rows=rows), Reuse(**blank))
+    )
+    assert torch.equal(from_memory.first_logits, from_start.first_logits)
+    assert from_memory.tokens == from_start.tokens
+
+
+def test_layers_below_the_first_changed_one_are_not_computed():
+    loaded = tiny_model("llama")
+    method, batches = prepared(loaded), with_prefix(batches_of(loaded))
+    memory = remembered(loaded, batches)
+    seen = {index: [] for index in range(N_LAYERS)}
+    hooks = [
+        loaded.layers[index].mlp.register_forward_hook(
+            lambda module, args, output, index=index: seen[index].append(tuple(output.shape[:2]))
+        )
+        for index in range(N_LAYERS)
+    ]
+    many = [late(), EVERYWHERE]
+    answered(loaded, method, many, batches, memory)
+    for hook in hooks:
+        hook.remove()
+    (batch,) = batches
+    own = batch.width - batch.prefix
+    assert seen[1][:2] == [(1, batch.prefix), (len(batch), own)], "one of two trials"
+    assert seen[2][:2] == [(2, batch.prefix), (2 * len(batch), own)], "both"
+
+
+@pytest.mark.parametrize("rows", [1, 3, 7])
+def test_smaller_batches_find_their_rows_in_memory(rows):
+    loaded = tiny_model("qwen2")
+    method, plain = prepared(loaded), batches_of(loaded)
+    whole = answered(loaded, method, MANY, plain, None, starts=[0] * len(MANY))
+    batches = with_prefix(plain)
+    memory = remembered(loaded, batches)
+    limit = BatchLimit(8, sets=len(MANY), most=rows)
+    assert_same(answered(loaded, method, MANY, batches, memory, limit=limit), whole)
+
+
+def test_what_does_not_fit_into_memory_is_read_whole():
+    loaded = tiny_model("llama")
+    method, plain = prepared(loaded), batches_of(loaded, 3)
+    whole = answered(loaded, method, MANY, plain, None, starts=[0] * len(MANY))
+    memory = remembered(loaded, plain, room=300_000)
+    found = [memory.find(batch, 8) is not None for batch in plain]
+    assert set(found) == {True, False}
+    assert_same(answered(loaded, method, MANY, plain, memory), whole)
+
+
+def test_the_prefix_stands_first_and_the_padding_behind_it():
+    loaded = tiny_model("llama")
+    (plain,) = batches_of(loaded)
+    (batch,) = with_prefix([plain])
+    assert batch.width == plain.width
+    assert bool(batch.attention_mask[:, : batch.prefix].all())
+    assert len({tuple(row) for row in batch.input_ids[:, : batch.prefix].tolist()}) == 1
+    for ids, mask, old, old_mask in zip(
+        batch.input_ids, batch.attention_mask, plain.input_ids, plain.attention_mask, strict=True
+    ):
+        assert ids[mask == 1].tolist() == old[old_mask == 1].tolist()
+    own = batch.attention_mask[:, batch.prefix :]
+    assert bool((own.diff(dim=1) >= 0).all()), "padding, then the prompt"
+    assert shared_prefix([batch]) == batch.prefix
+
+
+def test_parts_of_a_batch_keep_its_prefix_and_lose_needless_padding():
+    loaded = tiny_model("llama")
+    (batch,) = with_prefix(batches_of(loaded))
+    parts = batch.chunks(3)
+    assert [len(part) for part in parts] == [3, 3, 2]
+    assert all(part.prefix == batch.prefix for part in parts)
+    assert parts[-1].width < batch.width
+    assert all(bool(part.attention_mask.any(dim=0).all()) for part in parts)
+
+
+def test_residuals_do_not_mind_where_the_padding_stands():
+    loaded = tiny_model("qwen3")
+    plain = batches_of(loaded)
+    for one, other in zip(plain, with_prefix(plain), strict=True):
+        for a, b in zip(last_residuals(loaded, one), last_residuals(loaded, other), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_equal_prompts_keep_a_token_of_their_own():
+    loaded = tiny_model("llama")
+    batches = tokenize(loaded, ["same", "same"], 2)
+    assert shared_prefix(batches) == batches[0].width - 1
+
+
+@pytest.mark.parametrize(("window", "may"), [(16, False), (400, True)])
+def test_a_window_shorter_than_the_prompts_shares_nothing(window, may):
+    assert may_share(tiny_model("gemma3_text", sliding_window=window), 200) is may
+
+
+def test_the_first_changed_layer_is_that_of_the_kernel():
+    loaded = tiny_model("llama")
+    method = prepared(loaded)
+    assert method.first_layer(ORIGINAL) == N_LAYERS
+    assert method.first_layer(EVERYWHERE) == 0
+    kernel = method.describe(parameters())["kernel"]
+    weights = [max(map(abs, layer)) for layer in zip(*kernel.values(), strict=True)]
+    assert method.first_layer(parameters()) == next(i for i, w in enumerate(weights) if w)
