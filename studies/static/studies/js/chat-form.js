@@ -65,7 +65,7 @@ export function mountComposer(root, { onSend, onStop }) {
 export function mountSettings(values, { disabled, onChange }) {
   const form = byId("settings");
   const slider = input("range", "strength", values.strength, { min: 0, max: 1.5, step: 0.05, list: "strengths" });
-  const shown = el("output", { class: "num strong" }, number(values.strength));
+  const shown = el("strong", { class: "num" }, number(values.strength));
   slider.addEventListener("input", () => {
     setText(shown, number(Number(slider.value)));
     onChange();
