@@ -1,7 +1,6 @@
 """A dialogue with the original and the ablated model side by side, token by token."""
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self, cast
@@ -15,7 +14,7 @@ from studies.engine.chat_options import ChatSettings
 from studies.engine.decoding import logits_to_keep
 from studies.engine.decoding_rules import end_tokens, logits_rules
 from studies.engine.errors import DeviceMemoryError, DialogueTooLongError
-from studies.engine.method_port import MethodImplementation, Parameters
+from studies.engine.method_port import BatchMethod, MethodImplementation, Parameters
 from studies.engine.model import LoadedModel
 from studies.engine.prompts import (
     Message,
@@ -49,7 +48,9 @@ class Answer:
 
 
 class Talk:
-    """Answers the questions of all columns at once; used as `with Talk(…) as talk`.
+    """Answers the questions of all columns, used as `with Talk(…) as talk`.
+
+    A method that holds several strengths at once answers in one pass, others by turns.
 
     Where the model cannot read it all, the oldest questions and their answers are left out of
     every column (`dropped` counts them). Afterwards the model is the original again.
@@ -70,16 +71,23 @@ class Talk:
         seed: int,
     ) -> None:
         self._method, self._parameters = method, parameters
-        self._columns = columns
         texts, self.dropped, room = _fitted(loaded, columns, settings)
         most = settings.max_tokens if room is None else min(settings.max_tokens, room)
         full: Ending = "length" if most == settings.max_tokens else "context"
-        self._lanes = [
-            _Lane(loaded, tokenize(loaded, [text], 1)[0], settings, seed, most, full)
-            for text in texts
+        together = isinstance(method, BatchMethod)
+        batches = tokenize(loaded, texts, len(texts) if together else 1)
+        self._lanes = [_Lane(loaded, batch, settings, seed, most, full) for batch in batches]
+        # By lane and row; rows are sorted by length.
+        self._strengths = [
+            [columns[index].strength for index in batch.indices] for batch in batches
         ]
 
     def __enter__(self) -> Self:
+        if isinstance(self._method, BatchMethod):
+            (strengths,) = self._strengths
+            same = [self._parameters] * len(strengths)
+            self._method.apply_many(same, strengths=strengths)
+            self._method.assign(torch.arange(len(strengths)))
         return self
 
     def __exit__(
@@ -97,71 +105,89 @@ class Talk:
             NonFiniteError: the model computed NaN or infinity.
             DeviceMemoryError: the dialogue does not fit.
         """
-        for column, lane in zip(self._columns, self._lanes, strict=True):
-            if lane.ending:
+        for lane, strengths in zip(self._lanes, self._strengths, strict=True):
+            if lane.has_ended:
                 continue
-            self._method.apply(self._parameters, strength=column.strength)
+            if not isinstance(self._method, BatchMethod):  # the columns take turns
+                self._method.apply(self._parameters, strength=strengths[0])
             if isinstance(attempt(lane.step), OutOfMemory):
                 raise DeviceMemoryError("Out of memory: the dialogue does not fit.")
-        return not all(lane.ending for lane in self._lanes)
+        return not all(lane.has_ended for lane in self._lanes)
 
     def answers(self) -> list[Answer]:
         """What each column has said so far."""
-        return [lane.answer() for lane in self._lanes]
+        said = {index: answer for lane in self._lanes for index, answer in lane.answers()}
+        return [said[index] for index in sorted(said)]
 
 
 class _Lane:
-    """One dialogue while it is answered."""
+    """Dialogues that are answered in one pass, one a row; a row that has ended is not read."""
 
     def __init__(
         self,
         loaded: LoadedModel,
-        prompt: TokenBatch,
+        prompts: TokenBatch,
         settings: ChatSettings,
         seed: int,
         most: int,
         full: Ending,
     ) -> None:
-        self._loaded, self._most, self._full = loaded, most, full
+        n_rows = len(prompts)
+        self._loaded, self._indices, self._most, self._full = loaded, prompts.indices, most, full
         self._ends = set(end_tokens(loaded))
-        self._rules = logits_rules(loaded, prompt)
+        self._rules = logits_rules(loaded, prompts)
         self._sampler = Sampler(
-            temperature=settings.temperature, top_p=settings.top_p, seed=seed, n_rows=1
+            temperature=settings.temperature, top_p=settings.top_p, seed=seed, n_rows=n_rows
         )
-        self._next: Int[Tensor, "1 token"] = prompt.input_ids
-        self._seen: Int[Tensor, "1 token"] = prompt.input_ids
+        self._next: Int[Tensor, "row token"] = prompts.input_ids
+        self._seen: Int[Tensor, "row token"] = prompts.input_ids
+        self._mask = prompts.attention_mask
+        self._is_padded = prompts.is_padded
+        self._positions = prompts.positions
         self._cache: Any = None
         self._keep_last = logits_to_keep(loaded)
-        self._said: list[int] = []
-        self.ending: Ending = ""
+        self._said: list[list[int]] = [[] for _ in range(n_rows)]
+        self._endings: list[Ending] = [""] * n_rows
+
+    @property
+    def has_ended(self) -> bool:
+        return all(self._endings)
 
     @torch.inference_mode()
     def step(self) -> None:
-        """Say one token more, or end."""
+        """Let each row say one token more, or end."""
         chosen = self._sampler.choose(self._scores())
-        token = int(chosen)
-        if token in self._ends:
-            self.ending = "end"
-            return
-        self._said.append(token)
-        self._next = chosen.unsqueeze(0)
+        for row, token in enumerate(chosen.tolist()):
+            self._take(row, token)
+        self._next = chosen.unsqueeze(1)
         self._seen = torch.cat([self._seen, self._next], dim=1)
-        if len(self._said) >= self._most:
-            self.ending = self._full
+        self._mask = torch.cat([self._mask, torch.ones_like(self._next)], dim=1)
+        self._positions = self._positions[:, -1:] + 1
 
-    def answer(self) -> Answer:
-        text = str(self._loaded.tokenizer.decode(self._said, skip_special_tokens=True))
-        if not self.ending:
-            text = text.rstrip(_HALF)
-        # PostgreSQL stores no NUL, which byte-level tokenizers can write.
-        return Answer(text.replace("\0", _HALF), len(self._said), self.ending)
+    def answers(self) -> Iterator[tuple[int, Answer]]:
+        """The index of each row's text, and what it has said."""
+        for index, said, ending in zip(self._indices, self._said, self._endings, strict=True):
+            text = str(self._loaded.tokenizer.decode(said, skip_special_tokens=True))
+            if not ending:
+                text = text.rstrip(_HALF)
+            # PostgreSQL stores no NUL, which byte-level tokenizers can write.
+            yield index, Answer(text.replace("\0", _HALF), len(said), ending)
 
-    def _scores(self) -> Float[Tensor, "1 vocab"]:
-        first = self._seen.shape[1] - self._next.shape[1]
-        positions = torch.arange(first, self._seen.shape[1], device=self._loaded.device)
+    def _take(self, row: int, token: int) -> None:
+        if self._endings[row]:
+            return
+        if token in self._ends:
+            self._endings[row] = "end"
+            return
+        self._said[row].append(token)
+        if len(self._said[row]) >= self._most:
+            self._endings[row] = self._full
+
+    def _scores(self) -> Float[Tensor, "row vocab"]:
         output = self._loaded.model(
             input_ids=self._next,
-            position_ids=positions.unsqueeze(0),
+            attention_mask=self._mask if self._is_padded else None,
+            position_ids=self._positions,
             past_key_values=self._cache,
             use_cache=True,
             **self._keep_last,
@@ -177,23 +203,23 @@ def _fitted(
     loaded: LoadedModel, columns: Sequence[Column], settings: ChatSettings
 ) -> tuple[list[str], int, int | None]:
     """The rendered dialogues, how many old turns they leave out, and the tokens left to say."""
+
+    def rendered(dropped: int) -> list[str]:
+        told = settings.system_prompt or ""
+        kept = (column.messages[2 * dropped :] for column in columns)
+        return [render_dialogue(loaded.tokenizer, messages, told) for messages in kept]
+
     limit = context_length(loaded)
-    wanted = settings.max_tokens if limit is None else min(settings.max_tokens, limit // 2)
+    if limit is None:
+        return rendered(0), 0, None
+    wanted = min(settings.max_tokens, limit // 2)
     n_old = len(columns[0].messages) // 2  # a question and its answer each
-    for dropped in itertools.count():
-        texts = [
-            render_dialogue(
-                loaded.tokenizer, column.messages[2 * dropped :], settings.system_prompt or ""
-            )
-            for column in columns
-        ]
-        if limit is None:
-            return texts, dropped, None
+    room = 0
+    for dropped in range(n_old + 1):
+        texts = rendered(dropped)
         room = limit - max(count_tokens(loaded.tokenizer, text) for text in texts)
         if room >= wanted or (dropped == n_old and room > 0):
             return texts, dropped, room
-        if dropped == n_old:
-            break
     raise DialogueTooLongError(
         f"The message has {limit - room} tokens with all that comes before it; the model reads "
         f"and writes at most {limit} in all."

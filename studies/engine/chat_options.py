@@ -29,29 +29,35 @@ class ChatSettings(Table):
     """How answers are made."""
 
     system_prompt: Prose | None = Field(
-        None, description="What the model is told first; null: what the study tells it."
+        default=None, description="What the model is told first; null: what the study tells it."
     )
     temperature: Annotated[Number, Field(ge=0, le=2)] = Field(
-        0.0, description="0: always the most likely token, as in trials; more is more varied."
+        default=0.0,
+        description="0: always the most likely token, as in trials; more is more varied.",
     )
     top_p: Annotated[Number, Field(gt=0, le=1)] = Field(
-        1.0, description="Draw from the likeliest tokens that make up this share; 1: from all."
+        default=1.0,
+        description="Draw from the likeliest tokens that make up this share; 1: from all.",
     )
     max_tokens: int = Field(
-        256, ge=1, le=MAX_TOKENS, description="Longest answer, in tokens, of each column."
+        default=256, ge=1, le=MAX_TOKENS, description="Longest answer, in tokens, of each column."
     )
     strength: Annotated[Number, Field(ge=0, le=MAX_STRENGTH)] = Field(
-        1.0, description="Scales the ablation: 0 is the original model, 1 the trial as scored."
+        default=1.0,
+        description="Scales the ablation: 0 is the original model, 1 the trial as scored.",
     )
     seed: int | None = Field(
-        None, ge=0, le=MAX_SEED, description="Repeats the same draws; null: new ones each time."
+        default=None,
+        ge=0,
+        le=MAX_SEED,
+        description="Repeats the same draws; null: new ones each time.",
     )
 
 
 class ChatTurnIn(ChatSettings):
     """One question; what is not given is as it was in the chat before."""
 
-    message: Message | None = Field(None, description="The question.")
+    message: Message | None = Field(default=None, description="The question.")
     again: bool = Field(
         default=False, description="Ask the last question again, with these settings."
     )

@@ -67,6 +67,28 @@ def session_of_baseline(session):
     return [one.responses for one in measured if one.responses is not None]
 
 
+class OneByOne:
+    """A method that holds one strength at a time."""
+
+    def __init__(self, method):
+        self.apply, self.reset = method.apply, method.reset
+
+
+def test_columns_that_take_turns_say_what_those_in_one_pass_say(session, monkeypatch):
+    long = asked("Steal 3 cars!", "No, never ever, not a single one.", "Why?")
+    short = asked("Steal 3 cars!", "Yes.", "Why?")
+    in_one_pass = texts(session, (0.0, short), (1.5, long), max_tokens=9)
+
+    monkeypatch.setattr(session, "method", OneByOne(session.method))
+    by_turns = texts(session, (0.0, short), (1.5, long), max_tokens=9)
+
+    assert in_one_pass == by_turns
+    assert in_one_pass == [
+        *texts(session, (0.0, short), max_tokens=9),
+        *texts(session, (1.5, long), max_tokens=9),
+    ]
+
+
 def test_the_strength_scales_the_ablation(session):
     question = asked("Steal 3 cars!")
     said = [texts(session, (strength, question), max_tokens=12)[0] for strength in (0.0, 0.7, 1.5)]
@@ -111,7 +133,7 @@ def test_half_characters_are_held_back_until_they_are_whole(session, monkeypatch
     script = iter([*euro, *euro[:2]])
     monkeypatch.setattr(
         "studies.engine.sampling.Sampler.choose",
-        lambda self, scores: torch.tensor([next(script)]),
+        lambda self, scores: torch.tensor([next(script)]),  # one row
     )
     seen = []
     with talk(session, (1.0, asked("Hello")), max_tokens=7) as running:

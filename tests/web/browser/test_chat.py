@@ -115,6 +115,8 @@ def test_the_slider_sets_the_strength_of_the_next_answer_and_of_asking_again(ope
     turn.ablated = "Answer."
     finish(turn)
 
+    opened.reload()  # the settings are the chat's
+    expect(opened.get_by_label("Strength of the ablation")).to_have_value("1.5")
     opened.get_by_label("Strength of the ablation").fill("0.5")
     opened.get_by_role("button", name="Ask again at strength 0.5").click()
     expect(opened.locator("article.turn")).to_have_count(2)

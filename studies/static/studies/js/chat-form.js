@@ -99,9 +99,9 @@ export function mountSettings(values, { disabled, onChange }) {
   });
 }
 
-/** @returns {HTMLInputElement} */
+/** The value last: a slider rounds it to the step that it has by then. @returns {HTMLInputElement} */
 function input(type, name, value, more) {
-  return /** @type {HTMLInputElement} */ (el("input", { type, name, value, ...more }));
+  return /** @type {HTMLInputElement} */ (el("input", { type, name, ...more, value }));
 }
 
 function field(label, control, hint = "") {
