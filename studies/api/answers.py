@@ -218,8 +218,11 @@ class TrialOut(Schema):
         description="Where it was measured, or whose parameters it tried."
     )
     parameters: Json
-    kernel: Json = Field(description="The weight in each layer, by component.")
-    direction: Any
+    kernel: Json = Field(
+        description="The weight in each layer, by component; empty where the method has none."
+    )
+    direction: str = Field(description="In words; empty where the method has none.")
+    details: Json = Field(description="What else the method says of the trial, by name.")
     scores: list[ScoreOut]
     seconds: float
     pareto: bool

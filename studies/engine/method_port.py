@@ -41,7 +41,11 @@ class MethodImplementation(Protocol):
         """Switch the running model back to the original, bit for bit."""
 
     def describe(self, parameters: Parameters) -> dict[str, object]:
-        """Return what the parameters come to on this model, as JSON for pages."""
+        """Return what the parameters come to on this model, as JSON for pages.
+
+        `kernel`, a weight per layer by component, becomes a chart; whatever else, a name and
+        its value, is listed. None of it has to be there.
+        """
 
     def changes(self, parameters: Parameters) -> Mapping[str, Change]:
         """Return, by state dict name, how each matrix that changes is made from its original."""

@@ -112,6 +112,41 @@ def test_a_fork_stands_on_the_frozen_values_not_on_the_preset_of_today(original,
     )
 
 
+def components_of(study):
+    return {row["component"] for row in study.snapshot["parameters"]} - {""}
+
+
+def test_a_fork_has_the_components_that_it_asks_for(original, owner):
+    def forked(study, targets):
+        settings = {"target_components": targets}
+        return commands.study_fork(owner, study, settings=settings, start=False)
+
+    narrowed = forked(original, ["mlp.down_proj"])
+    widened = forked(narrowed, None)
+
+    assert components_of(narrowed) == {"mlp.down_proj"}
+    assert components_of(widened) == {"attn.o_proj", "mlp.down_proj"}
+    assert decided(widened, "max_weight", "mlp.down_proj")["value"] == {"low": 0, "high": 1}
+    assert decided(widened, "max_weight", "attn.o_proj")["source"] == "default"
+
+
+def test_a_fork_of_a_study_that_never_ran_keeps_what_its_model_may_turn_out_to_have(
+    original, owner
+):
+    unknown = commands.study_create(
+        owner,
+        model="owner/never-seen",
+        profile=original.profile,
+        parameters={"max_weight": {"ssm.out_proj": 0.5}},
+        start=False,
+    )
+    fork = commands.study_fork(owner, unknown, parameters=narrow(), start=False)
+
+    assert components_of(fork) == {"attn.o_proj", "mlp.down_proj"}
+    further = {row["name"]: row["value"] for row in fork.snapshot["further_parameters"]}
+    assert further["max_weight"] == 0.5
+
+
 def test_a_fork_draws_a_seed_of_its_own(original, owner):
     fork = commands.study_fork(owner, original, start=False)
 
@@ -197,6 +232,11 @@ def test_forks_go_with_their_owner(original, owner):
         ({"parameters": {"max_wieght": 1}}, "parameters.max_wieght"),
         ({"parameters": narrow(high=-1)}, 'parameters.max_weight["mlp.down_proj"].high'),
         ({"settings": {"n_trials": 0}}, "settings.n_trials"),
+        ({"settings": {"untouched_layers": [4]}}, "settings.untouched_layers[0]"),
+        (
+            {"settings": {"target_components": ["ssm.out_proj"]}},
+            "settings.target_components[0]",
+        ),
         ({"settings": {"bad_prompts": "nothing"}}, "settings.bad_prompts"),
         ({"settings": {"bad_prompts": "good"}}, "settings.bad_prompts"),
         ({"name": "x" * 101}, "name"),
