@@ -50,7 +50,8 @@ class Answer:
 class Talk:
     """Answers the questions of all columns, used as `with Talk(…) as talk`.
 
-    A method that holds several strengths at once answers in one pass, others by turns.
+    A method that holds several strengths at once answers in one pass; with others, one column
+    answers after the other.
 
     Where the model cannot read it all, the oldest questions and their answers are left out of
     every column (`dropped` counts them). Afterwards the model is the original again.
@@ -77,17 +78,13 @@ class Talk:
         together = isinstance(method, BatchMethod)
         batches = tokenize(loaded, texts, len(texts) if together else 1)
         self._lanes = [_Lane(loaded, batch, settings, seed, most, full) for batch in batches]
-        # By lane and row; rows are sorted by length.
+        self._switched_to: int | None = None  # the lane that the model is ablated for
+        # By lane and row, which `tokenize` has sorted by length.
         self._strengths = [
             [columns[index].strength for index in batch.indices] for batch in batches
         ]
 
     def __enter__(self) -> Self:
-        if isinstance(self._method, BatchMethod):
-            (strengths,) = self._strengths
-            same = [self._parameters] * len(strengths)
-            self._method.apply_many(same, strengths=strengths)
-            self._method.assign(torch.arange(len(strengths)))
         return self
 
     def __exit__(
@@ -99,25 +96,39 @@ class Talk:
         self._method.reset()
 
     def step(self) -> bool:
-        """Let every column say one token more; False once all have ended.
+        """Let the columns whose turn it is say one token more; False once all have ended.
 
         Raises:
             NonFiniteError: the model computed NaN or infinity.
             DeviceMemoryError: the dialogue does not fit.
         """
-        for lane, strengths in zip(self._lanes, self._strengths, strict=True):
+        for number, lane in enumerate(self._lanes):
             if lane.has_ended:
                 continue
-            if not isinstance(self._method, BatchMethod):  # the columns take turns
-                self._method.apply(self._parameters, strength=strengths[0])
+            self._switch_to(number)
             if isinstance(attempt(lane.step), OutOfMemory):
                 raise DeviceMemoryError("Out of memory: the dialogue does not fit.")
+            break
         return not all(lane.has_ended for lane in self._lanes)
 
     def answers(self) -> list[Answer]:
         """What each column has said so far."""
         said = {index: answer for lane in self._lanes for index, answer in lane.answers()}
         return [said[index] for index in sorted(said)]
+
+    def _switch_to(self, number: int) -> None:
+        """Ablate the model as a lane's columns want it; once for each, since it may be costly."""
+        if number == self._switched_to:
+            return
+        self._switched_to = number
+        strengths = self._strengths[number]
+        if isinstance(self._method, BatchMethod):
+            same = [self._parameters] * len(strengths)
+            self._method.apply_many(same, strengths=strengths)
+            self._method.assign(torch.arange(len(strengths)))
+        else:
+            (strength,) = strengths
+            self._method.apply(self._parameters, strength=strength)
 
 
 class _Lane:
