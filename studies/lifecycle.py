@@ -27,12 +27,12 @@ FINAL = frozenset({Status.STOPPED, Status.COMPLETED, Status.FAILED})
 
 
 class StatusConflictError(Exception):
-    """What was asked does not fit the study's status as the database has it now."""
+    """What was asked does not fit the status of a study (or a chat) in the database now."""
 
     code = "status_conflict"
 
-    def __init__(self, current: str, wanted: str) -> None:
-        super().__init__(f"A {current} study cannot become {wanted}.")
+    def __init__(self, current: str, wanted: str, what: str = "study") -> None:
+        super().__init__(f"A {current} {what} cannot become {wanted}.")
         self.current = current
         self.wanted = wanted
 

@@ -2,6 +2,7 @@
 
 from studies.api import (
     cards,
+    chats,
     downloads,
     events,
     exports,
@@ -49,6 +50,8 @@ api.add_router("/studies", figures.router)
 api.add_router("/studies", downloads.router)
 api.add_router("/studies", events.router)
 api.add_router("/studies", exports.trial_router)
+api.add_router("/studies", chats.trial_router)
+api.add_router("/chats", chats.router)
 api.add_router("/exports", exports.router)
 api.add_router("/exports", cards.router)
 api.add_router("/exports", uploads.router)

@@ -42,6 +42,7 @@ ModelText = Annotated[str, StringConstraints(max_length=300), Searched]
 StudyId = Path[Id]
 JobId = Path[Id]
 ExportId = Path[Id]
+ChatId = Path[Id]
 FilePath = Annotated[str, AfterValidator(_searchable), Path(max_length=300)]
 TrialNumber = Annotated[int, Path(ge=0, le=MAX_INTEGER)]
 FileType = Path[Literal["csv", "jsonl"]]
@@ -78,6 +79,11 @@ class StudyQuery(PageQuery):
 
 class JobQuery(PageQuery):
     status: JobStatusText = ""
+
+
+class ChatQuery(PageQuery):
+    study: Id | None = None
+    trial: int | None = Field(None, ge=0, le=MAX_INTEGER, description="Its number.")
 
 
 class TrialQuery(PageQuery):

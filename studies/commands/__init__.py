@@ -2,6 +2,7 @@
 
 from studies.commands.annotations import answer_label, study_annotate, trial_annotate
 from studies.commands.cards import card_update
+from studies.commands.chats import chat_create, chat_delete, chat_stop, chat_turn
 from studies.commands.creation import study_create
 from studies.commands.enqueuing import study_enqueue
 from studies.commands.exports import export_create, export_delete, export_reproduce
@@ -37,6 +38,10 @@ __all__ = [
     "UploadRequest",
     "answer_label",
     "card_update",
+    "chat_create",
+    "chat_delete",
+    "chat_stop",
+    "chat_turn",
     "export_create",
     "export_delete",
     "export_reproduce",

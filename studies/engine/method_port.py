@@ -65,8 +65,13 @@ class BatchMethod(MethodImplementation, Protocol):
     Methods that are no such thing run one trial after the other.
     """
 
-    def apply_many(self, many: Sequence[Parameters]) -> None:
-        """Switch the running model to these parameter sets; replaces those applied before."""
+    def apply_many(
+        self, many: Sequence[Parameters], *, strengths: Sequence[float] | None = None
+    ) -> None:
+        """Switch the running model to these parameter sets; replaces those applied before.
+
+        `strengths` scale them as in `apply`, one each; None: all by 1.
+        """
 
     def first_layer(self, parameters: Parameters) -> int:
         """The first decoder layer that these parameters change; their number if none."""

@@ -1,4 +1,5 @@
 from studies.models.annotations import AnswerLabel, StudyTag, TrialTag
+from studies.models.chat import Chat, ChatEvent, ChatTurn
 from studies.models.export import Export
 from studies.models.job import Job, Worker
 from studies.models.notice import NoticeDelivery, NoticeTarget
@@ -20,6 +21,9 @@ from studies.models.upload import Upload
 __all__ = [
     "AnswerLabel",
     "ApiToken",
+    "Chat",
+    "ChatEvent",
+    "ChatTurn",
     "Export",
     "FrozenPrompts",
     "Job",

@@ -20,6 +20,7 @@ class JobKind(models.TextChoices):
     EXPORT = "export", "Export"
     REPRODUCE = "reproduce", "Reproduce"
     UPLOAD = "upload", "Upload"
+    CHAT = "chat", "Answer in a chat"
 
 
 class Worker(models.Model):

@@ -27,14 +27,13 @@ from studies.engine.export.gguf import convert
 from studies.engine.export.writing import Source, Written, needed_bytes, write_trial
 from studies.engine.export_options import GGUF, ExportOptions
 from studies.engine.method_port import Parameters
-from studies.engine.methods import method_get
-from studies.engine.parameters import parse_parameters
 from studies.exporting import export_folder, gguf_command
 from studies.jobs import ACTIVE, LeaseLostError
 from studies.models import Export, Trial
 from studies.runner.bundles import bundle_of, reproduction
 from studies.runner.job_run import JobContext
 from studies.runner.sessions import model_of, prepared_session, session_drop
+from studies.runner.trials import trial_parameters
 from studies.runner.verifying import verified
 
 Json = dict[str, Any]
@@ -175,16 +174,7 @@ def _source(context: JobContext, trial: Trial) -> tuple[Source, Parameters]:
         name=_public_name(study.model),
         commit=commit,
     )
-    method = method_get(study.snapshot["method"])
-    components = list(study.facts.get("components", {}))
-    values = parse_parameters(method, trial.parameters, components=components)
-    return source, {key: _constant(value) for key, value in values.items()}
-
-
-def _constant(value: object) -> float | str:
-    if isinstance(value, int | float | str):
-        return value
-    raise TypeError(f"a trial's parameter is no constant: {value!r}")
+    return source, trial_parameters(trial)
 
 
 def _public_name(model: str) -> str:

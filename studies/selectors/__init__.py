@@ -8,6 +8,15 @@ from studies.selectors.answers import (
     filter_counts,
     trial_answers,
 )
+from studies.selectors.chats import (
+    active_turn,
+    chat_events_after,
+    chat_out,
+    chat_row,
+    chat_start,
+    chats_visible_to,
+    turn_out,
+)
 from studies.selectors.compare import comparison
 from studies.selectors.dashboard import dashboard
 from studies.selectors.exports import (
@@ -56,9 +65,15 @@ from studies.selectors.waiting import waiting_out, waiting_trials
 __all__ = [
     "FILTERS",
     "HEAVY",
+    "active_turn",
     "agreements",
     "answer_out",
     "baseline_responses",
+    "chat_events_after",
+    "chat_out",
+    "chat_row",
+    "chat_start",
+    "chats_visible_to",
     "comparison",
     "dashboard",
     "events_after",
@@ -94,6 +109,7 @@ __all__ = [
     "trial_responses",
     "trial_rows",
     "trials_of",
+    "turn_out",
     "upload_out",
     "uploads_of",
     "waiting_out",

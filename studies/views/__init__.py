@@ -1,6 +1,7 @@
 """The pages: server-rendered from the selectors, made live by the scripts in static/studies."""
 
 from studies.views.account import account_notifications
+from studies.views.chats import trial_chat
 from studies.views.compare import study_compare
 from studies.views.creation import study_new
 from studies.views.exports import export_detail
@@ -18,6 +19,7 @@ __all__ = [
     "study_list",
     "study_new",
     "study_reproduce",
+    "trial_chat",
     "trial_detail",
     "work_queue",
 ]

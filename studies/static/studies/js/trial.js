@@ -82,6 +82,7 @@ function headParts(trial, studyUrl) {
     el("span", { class: "muted num" }, duration(trial.seconds)),
     el("span", { class: "push links" },
       ...(byId("controls").hidden ? [] : tryLinks(trial, studyUrl)), // who only looks has none
+      trial.state === "complete" && el("a", { href: `${studyUrl}trials/${trial.number}/chat/` }, "Chat"),
       el("a", { href: `${studyUrl}trials/${trial.number}/` }, "Own page")),
   ].filter(Boolean);
 }
