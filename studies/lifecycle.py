@@ -8,7 +8,9 @@ from django.utils import timezone
 
 from studies.events import StatusChanged, event_record
 from studies.models import Study
+from studies.models.notice import NoticeEvent
 from studies.models.study import StudyStatus as Status
+from studies.notices import notify
 
 TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.DRAFT: frozenset({Status.QUEUED}),
@@ -20,6 +22,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.FAILED: frozenset({Status.QUEUED}),  # tried again
     Status.COMPLETED: frozenset({Status.QUEUED}),  # extended by more trials
 }
+TOLD = {Status.COMPLETED: NoticeEvent.FINISHED, Status.FAILED: NoticeEvent.FAILED}
 FINAL = frozenset({Status.STOPPED, Status.COMPLETED, Status.FAILED})
 
 
@@ -69,4 +72,6 @@ def study_transition(
     if not moved:
         raise StatusConflictError(study.get().status, to.value)
     event_record(study_id, StatusChanged(status=to.value, reason=reason))
+    if to in TOLD:
+        notify(study_id, TOLD[to], reason=reason)
     return study.get()

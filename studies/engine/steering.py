@@ -23,6 +23,7 @@ from torch import Tensor
 
 RIDGE = 1e-2  # of the inputs' mean square: what no prompt asks for stays as it is
 STEPS = 12  # of L-BFGS; whitened, it is within 1e-4 of the minimum after about half of them
+NEGLIGIBLE = 1e-100  # size of an update whose square has no digits left
 PROMPTS_AT_ONCE = 256  # bounds the table of distances
 
 
@@ -138,9 +139,13 @@ def _minimised(
     """Minimise ‖N‖² + share · Σ_b (−2 w_b·(N z_b) + c δ_b² / (1 + ‖N z_b‖² / δ_b²)) over N."""
     lengths = way.square().sum(dim=0)  # δ²
     safe = torch.where(lengths == 0, 1, lengths)
-    variables = (share * _overshoot(overcorrect) * way) @ white.T
-    if overcorrect == 0:
-        return variables
+    closed = (share * way) @ white.T
+    size = float(closed.norm())
+    if overcorrect == 0 or size < NEGLIGIBLE:
+        return closed
+    # In units of the closed form: L-BFGS stops by gradients and steps of absolute size.
+    white, share = size * white, share / size**2
+    variables = _overshoot(overcorrect) / size * closed
     search = torch.optim.LBFGS(
         [variables], max_iter=STEPS, max_eval=3 * STEPS, line_search_fn="strong_wolfe"
     )
@@ -155,7 +160,7 @@ def _minimised(
 
     search.step(closure)  # type: ignore[no-untyped-call]
     variables.grad = None
-    return variables
+    return size * variables
 
 
 def _overshoot(overcorrect: float) -> float:

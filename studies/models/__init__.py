@@ -2,6 +2,7 @@ from studies.models.annotations import AnswerLabel, StudyTag, TrialTag
 from studies.models.chat import Chat, ChatEvent, ChatTurn
 from studies.models.export import Export
 from studies.models.job import Job, Worker
+from studies.models.notice import NoticeDelivery, NoticeTarget
 from studies.models.parameters import (
     ModelOverride,
     ParameterSpec,
@@ -15,6 +16,7 @@ from studies.models.starter import Starter
 from studies.models.study import Study, StudyEvent, StudyRequest
 from studies.models.token import ApiToken
 from studies.models.trial import QueuedTrial, ResponseSet, Trial
+from studies.models.upload import Upload
 
 __all__ = [
     "AnswerLabel",
@@ -26,6 +28,8 @@ __all__ = [
     "FrozenPrompts",
     "Job",
     "ModelOverride",
+    "NoticeDelivery",
+    "NoticeTarget",
     "ParameterSpec",
     "Profile",
     "PromptSet",
@@ -41,5 +45,6 @@ __all__ = [
     "StudyTag",
     "Trial",
     "TrialTag",
+    "Upload",
     "Worker",
 ]

@@ -20,6 +20,7 @@ class JobKind(models.TextChoices):
     EXPORT = "export", "Export"
     REPRODUCE = "reproduce", "Reproduce"
     CHAT = "chat", "Answer in a chat"
+    UPLOAD = "upload", "Upload"
 
 
 class Worker(models.Model):

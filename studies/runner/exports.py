@@ -10,8 +10,10 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from studies.cards import card_of
 from studies.engine.bundle import FILE as BUNDLE
 from studies.engine.bundle import Bundle, BundleModel, parse_bundle
+from studies.engine.card import FILE as CARD
 from studies.engine.errors import EngineError
 from studies.engine.export.checkpoint import checkpoint_of
 from studies.engine.export.folder import (
@@ -205,7 +207,11 @@ def _manifest(
     row: Export, folder: ExportFolder, written: Written, verification: Json, bundle: Bundle
 ) -> Json:
     write_durably(folder.partial / BUNDLE, bundle.model_dump_json(indent=1).encode())
-    entries: list[FileEntry] = [*written.weights, *written.others, folder.entry(BUNDLE)]
+    adapter = asdict(written.adapter) if written.adapter else None
+    card = card_of(row, bundle.model.name, bundle.model.commit, adapter)
+    write_durably(folder.partial / CARD, card.encode())
+    beside = [folder.entry(BUNDLE), folder.entry(CARD)]
+    entries: list[FileEntry] = [*written.weights, *written.others, *beside]
     manifest: Json = {
         "strategy": row.strategy,
         "options": row.options,
@@ -215,8 +221,8 @@ def _manifest(
         "size": sum(entry.size for entry in entries),
         "verification": verification,
     }
-    if written.adapter:
-        manifest["adapter"] = asdict(written.adapter)
+    if adapter:
+        manifest["adapter"] = adapter
     if row.expected:
         manifest["reproduction"] = reproduction(parse_bundle(row.expected), bundle)
     as_read_back: Json = json.loads(json.dumps(manifest))

@@ -28,6 +28,8 @@ LABELS = {
     "sampling": "Choosing parameters",
     "writing": "Writing the weights",
     "hashing": "Hashing the original weights",
+    "uploading": "Uploading to the hub",
+    "committing": "Committing on the hub",
     "converting": "Converting to GGUF",
     "verifying": "Checking that the export scores as the trial did",
     "chatting": "Answering in a chat",

@@ -26,6 +26,11 @@ from studies.selectors.exports import (
     exports_of,
     exports_visible_to,
 )
+from studies.selectors.notices import (
+    notice_deliveries_of,
+    notice_target_out,
+    notice_targets_of,
+)
 from studies.selectors.presets import override_document, preset_document
 from studies.selectors.queue import (
     job_out,
@@ -54,6 +59,7 @@ from studies.selectors.trials import (
     trial_rows,
     trials_of,
 )
+from studies.selectors.uploads import upload_out, uploads_of
 from studies.selectors.waiting import waiting_out, waiting_trials
 
 __all__ = [
@@ -79,6 +85,9 @@ __all__ = [
     "filter_counts",
     "job_out",
     "jobs_visible_to",
+    "notice_deliveries_of",
+    "notice_target_out",
+    "notice_targets_of",
     "objectives",
     "override_document",
     "preset_document",
@@ -101,6 +110,8 @@ __all__ = [
     "trial_rows",
     "trials_of",
     "turn_out",
+    "upload_out",
+    "uploads_of",
     "waiting_out",
     "waiting_trials",
     "workers_seen",

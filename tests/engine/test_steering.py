@@ -61,6 +61,7 @@ WEIGHTS = [
     Weights(0.1, 0.5, 1.0, 1),
     Weights(1.0, 0.01, 2.5, 15),
     Weights(0.5, 10.0, 20.0, 5),
+    Weights(1.0, 6e-8, 13.0, 1),  # a change so small that it must be found in its own units
 ]
 
 
@@ -72,7 +73,7 @@ def test_the_change_is_where_the_objective_is_flat(weights, seed):
     found = best_update(weight, reduced(good, bad), weights).full()
 
     given = (weight, good, bad, weights)
-    start = gradient_at(torch.full_like(found, 1e-9), *given).norm()
+    start = gradient_at(torch.full_like(found, 1e-12), *given).norm()
     tolerance = 1e-5 if weights.overcorrect == 0 else 1e-3  # float32 inputs; steps of L-BFGS
     assert gradient_at(found, *given).norm() < tolerance * start
     assert objective(found, *given) < objective(torch.zeros_like(found), *given)

@@ -9,7 +9,7 @@ from studies.engine.errors import InvalidInputError
 from studies.jobs import job_claim
 from studies.models.study import StudyStatus as Status
 from studies.parameters import profile_resolve
-from studies.selectors import trial_rows
+from studies.selectors import trial_out
 from tests.conftest import SETTINGS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,7 +47,7 @@ def test_a_study_with_it_runs_to_its_end(
     study.refresh_from_db()
     assert (study.status, study.n_finished, study.error) == (Status.COMPLETED, 4, "")
     assert study.facts["components"] == {"attn.o_proj": 3, "mlp.down_proj": 3}
-    for trial in trial_rows(study):
+    for trial in map(trial_out, study.trials.all()):
         assert trial["parameters"]["neighbor_count"] in (1, 2)
         assert (trial["kernel"], trial["direction"]) == ({}, "")
         assert set(trial["details"]) == {"layers"}

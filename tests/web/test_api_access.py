@@ -32,9 +32,12 @@ BODIES = {
     "chats": {},
     "turns": {"message": "Hello"},
     "label": {"label": True},
+    "card": {"text": "# A card"},
+    "notifications": {"kind": "webhook", "url": "https://example.org/"},
+    "upload": {"repo_id": "someone/model"},
 }
 IDS: dict[str, object] = {name: uuid4() for name in ("study_id", "job_id", "export_id", "chat_id")}
-IDS |= {"override_id": 1, "number": 0, "slug": "a", "path": "a"}
+IDS |= {"target_id": 1, "override_id": 1, "number": 0, "slug": "a", "path": "a"}
 IDS |= {"position": 0, "kind": "timeline", "file_type": "csv"}
 EXPORTED = {
     "reproduce.json": json.dumps(

@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("studies", "0005_annotations"),
+        ("studies", "0006_uploads_and_notices"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -24,6 +24,7 @@ class Migration(migrations.Migration):
                     ("export", "Export"),
                     ("reproduce", "Reproduce"),
                     ("chat", "Answer in a chat"),
+                    ("upload", "Upload"),
                 ],
                 max_length=20,
             ),
