@@ -357,6 +357,46 @@ class ExportOut(Schema):
     ready_at: datetime | None
 
 
+class CardOut(Schema):
+    text: str = Field(description="The whole README.md: front matter, then Markdown.")
+    sha256: str = Field(description="As the export's manifest lists it; empty: not stored yet.")
+
+
+class UploadOut(Schema):
+    id: UUID
+    repo_id: str
+    private: bool
+    message: str
+    has_own_token: bool = Field(description="Whether one was typed; it is never told.")
+    url: str | None = Field(description="Of the commit, once it is done.")
+    job: JobOut
+    created_at: datetime
+
+
+class NoticeTargetOut(Schema):
+    id: int
+    kind: str
+    url: str
+    address: str = Field(description="Of an e-mail: that of the account.")
+    on_finished: bool
+    on_failed: bool
+    on_new_best: bool
+    is_active: bool
+    secret: str = Field(description="In the answer to its making alone; else empty.")
+
+
+class NoticeDeliveryOut(Schema):
+    id: UUID
+    target: str
+    event: str
+    study: str | None
+    status: str = Field(description="waiting, sent or failed.")
+    attempts: int
+    result: str = Field(description="Of the last try.")
+    created_at: datetime
+    done_at: datetime | None
+
+
 class ColumnOut(Schema):
     text: str = Field(description="Markdown, as far as it is there.")
     n_tokens: int
@@ -399,46 +439,6 @@ class ChatOut(ChatRow):
     event_count: int = Field(description="Number of the last news that this knows of.")
     progress: Json = Field(description="Of the loading of its model.")
     turns: list[TurnOut]
-
-
-class CardOut(Schema):
-    text: str = Field(description="The whole README.md: front matter, then Markdown.")
-    sha256: str = Field(description="As the export's manifest lists it; empty: not stored yet.")
-
-
-class UploadOut(Schema):
-    id: UUID
-    repo_id: str
-    private: bool
-    message: str
-    has_own_token: bool = Field(description="Whether one was typed; it is never told.")
-    url: str | None = Field(description="Of the commit, once it is done.")
-    job: JobOut
-    created_at: datetime
-
-
-class NoticeTargetOut(Schema):
-    id: int
-    kind: str
-    url: str
-    address: str = Field(description="Of an e-mail: that of the account.")
-    on_finished: bool
-    on_failed: bool
-    on_new_best: bool
-    is_active: bool
-    secret: str = Field(description="In the answer to its making alone; else empty.")
-
-
-class NoticeDeliveryOut(Schema):
-    id: UUID
-    target: str
-    event: str
-    study: str | None
-    status: str = Field(description="waiting, sent or failed.")
-    attempts: int
-    result: str = Field(description="Of the last try.")
-    created_at: datetime
-    done_at: datetime | None
 
 
 class DifferenceOut(Schema):

@@ -16,8 +16,8 @@ RUNNERS: Mapping[str, Runner] = {
     JobKind.STUDY_RUN: study_run.run,
     JobKind.EXPORT: partial(run_job, exports.export),
     JobKind.REPRODUCE: partial(run_job, exports.reproduce),
-    JobKind.CHAT: chats.run,
     JobKind.UPLOAD: partial(run_job, uploads.upload),
+    JobKind.CHAT: chats.run,
 }
 
 
