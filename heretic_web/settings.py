@@ -21,6 +21,20 @@ PROMPT_ROOTS = [*environment.paths("HERETIC_PROMPT_ROOTS", []), DATA_DIR / "prom
 EXPORT_DIR = DATA_DIR / "exports"
 # Command that turns a model folder into a GGUF file; llama.cpp's own is found on the PATH.
 GGUF_CONVERTER = environment.text("HERETIC_GGUF_CONVERTER", "convert_hf_to_gguf.py")
+# Where exports are uploaded to; empty: the hub's own address.
+HUB_ENDPOINT = environment.text("HF_ENDPOINT")
+# Where pages are reached from elsewhere, such as https://lab.example; for links in messages.
+PUBLIC_URL = environment.text("HERETIC_PUBLIC_URL").rstrip("/")
+# Webhooks to these hosts may lie in a private network, and need no TLS.
+WEBHOOK_TRUSTED_HOSTS = environment.names("HERETIC_WEBHOOK_HOSTS", [])
+EMAIL_HOST = environment.text("EMAIL_HOST", "localhost")
+EMAIL_IS_SET_UP = bool(environment.text("EMAIL_HOST"))  # else none is sent
+EMAIL_PORT = int(environment.text("EMAIL_PORT", "587"))
+EMAIL_HOST_USER = environment.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = environment.text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = environment.flag("EMAIL_USE_TLS", default=True)
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "heretic-web@localhost")
 REDIS_URL = environment.text("REDIS_URL")
 
 SECRET_KEY = environment.secret_key(DATA_DIR)

@@ -150,7 +150,12 @@ def event_record(study_id: UUID, event: Event) -> StudyEvent:
 
 
 def announce_after_commit(study_id: UUID) -> None:
-    """Hint to open pages that a study's rows have changed.
+    """Hint to open pages that a study's rows have changed."""
+    hint_after_commit(study_group(study_id), "study.changed")
+
+
+def hint_after_commit(group: str, kind: str) -> None:
+    """Send a hint without content to a group of open pages, once the transaction commits.
 
     Only a shared channel layer carries the hint between processes; without one, each web
     process notices by itself (`studies.relay`).
@@ -161,7 +166,7 @@ def announce_after_commit(study_id: UUID) -> None:
     def announce() -> None:  # not a partial: Django logs __qualname__ when it fails
         layer = get_channel_layer()
         assert layer is not None
-        async_to_sync(layer.group_send)(study_group(study_id), {"type": "study.changed"})
+        async_to_sync(layer.group_send)(group, {"type": kind})
 
     # robust: without a channel layer, open pages are late; trials go on.
     transaction.on_commit(announce, robust=True)

@@ -1,13 +1,18 @@
 """What can be exported here, and where exports lie."""
 
+import hashlib
+import json
 import shlex
 import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
 from studies.engine.errors import InvalidInputError, Problem
-from studies.engine.export.folder import ExportFolder
+from studies.engine.export.folder import MANIFEST, ExportFolder, FileEntry, write_durably
 from studies.engine.export_options import GGUF, ExportOptions
 
 
@@ -42,3 +47,21 @@ def refuse_unavailable(options: ExportOptions) -> None:
     """
     if reason := unavailable_strategies().get(options.strategy):
         raise InvalidInputError([Problem("strategy", reason)])
+
+
+def described(manifest: Mapping[str, Any], path: str, data: bytes) -> dict[str, Any]:
+    """A manifest in which a file has this content, whether it was listed before or not."""
+    entry = FileEntry(path, len(data), hashlib.sha256(data).hexdigest())
+    files = [row for row in manifest["files"] if row["path"] != path] + [asdict(entry)]
+    files.sort(key=lambda row: row["path"])
+    return {**manifest, "files": files, "size": sum(row["size"] for row in files)}
+
+
+def export_file_write(export_id: UUID, path: str, data: bytes) -> None:
+    """Replace a small file of a finished export in one step."""
+    write_durably(export_folder(export_id).final / path, data)
+
+
+def export_manifest_write(export_id: UUID, manifest: Mapping[str, Any]) -> None:
+    """Replace the manifest of a finished export in one step."""
+    export_file_write(export_id, MANIFEST, json.dumps(manifest, indent=1).encode())

@@ -16,7 +16,14 @@ from studies.engine.parameters import Key, Layer, Resolved
 from studies.engine.settings import ResolvedSetting, resolve_settings
 from studies.engine.values import Value, parse_value
 from studies.models import QueuedTrial, Study, Trial
-from studies.parameters import DRAWN, STUDY, Resolution, study_values
+from studies.parameters import (
+    DRAWN,
+    STUDY,
+    Resolution,
+    components_asked,
+    model_facts,
+    study_values,
+)
 
 Json = dict[str, Any]
 SHOWN_TRIALS = 20  # numbers listed for one reason
@@ -39,12 +46,11 @@ def fork_resolve(
     """
     snapshot = study.snapshot
     method = method_get(snapshot["method"])
-    components = components_of(snapshot)
     own_parameters, own_settings, problems = study_values(method, parameters, settings)
     if problems:
         raise InvalidInputError(problems)
-    old = {Key(row["name"], row["component"]): row for row in snapshot["parameters"]}
-    fresh = engine.resolve(method, [Layer(STUDY, own_parameters)], components or None)
+    rows = [*snapshot["parameters"], *snapshot.get("further_parameters", ())]
+    old = {Key(row["name"], row["component"]): row for row in rows}
     old_settings = {row["name"]: row for row in snapshot["settings"]}
     fresh_settings = resolve_settings(method, [(STUDY, own_settings)])
     resolved = {
@@ -59,12 +65,38 @@ def fork_resolve(
         seed = resolved["seed"]
         chain = (*seed.chain, (seed.source, seed.value))
         resolved["seed"] = replace(seed, value=None, source=DRAWN, chain=chain)
+    layers, (shown, further) = [Layer(STUDY, own_parameters)], _components(study, resolved)
+    fresh, rest = (engine.resolve(method, layers, names) for names in (shown, further))
     return Resolution(
         method=method,
         parameters={key: _after(study, old.get(key), one) for key, one in fresh.items()},
         settings=resolved,
         n_layers=study.n_layers,
+        further={
+            key: _after(study, old.get(key), one) for key, one in rest.items() if key.component
+        },
     )
+
+
+def _components(
+    study: Study, settings: Mapping[str, ResolvedSetting]
+) -> tuple[list[str], list[str]]:
+    """The components of a fork's table, and those that its model may turn out to have as well.
+
+    Raises:
+        InvalidInputError: its settings name a component or a layer that the model lacks.
+    """
+    method, facts = method_get(study.snapshot["method"]), model_facts(study.model)
+    shown, further = components_asked(method, facts, study.n_layers, settings)
+    if facts and facts.components:
+        return shown, further
+    # The model is not here: what its study has found out stays, unless other components are
+    # asked for; the worker leaves out what the model turns out to lack.
+    setting = settings["target_components"]
+    found = [one for one in components_of(study.snapshot) if one in (setting.value or [one])]
+    if setting.source == STUDY or not found:
+        found = list(dict.fromkeys([*found, *shown]))
+    return found, [one for one in further if one not in found]
 
 
 def components_of(snapshot: Mapping[str, Any]) -> tuple[str, ...]:

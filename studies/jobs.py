@@ -147,18 +147,26 @@ def job_claim(worker_id: str) -> Lease | None:
     """
     jobs_reap()
     for job_id in jobs_ready().values_list("pk", flat=True)[:20]:
-        claimed = Job.objects.filter(pk=job_id, status=JobStatus.QUEUED).update(
-            status=JobStatus.RUNNING,
-            worker_id=worker_id,
-            fence=F("fence") + 1,
-            attempt=F("attempt") + 1,
-            lease_until=Now() + LEASE,
-            started_at=Now(),
-        )
-        if claimed:
-            job = Job.objects.get(pk=job_id)
-            return Lease(job.pk, job.study_id, job.fence, job.kind)
+        if lease := job_claim_one(job_id, worker_id):
+            return lease
     return None
+
+
+@transaction.atomic
+def job_claim_one(job_id: UUID, worker_id: str) -> Lease | None:
+    """Take this very job, or None if it is no longer queued."""
+    claimed = Job.objects.filter(pk=job_id, status=JobStatus.QUEUED).update(
+        status=JobStatus.RUNNING,
+        worker_id=worker_id,
+        fence=F("fence") + 1,
+        attempt=F("attempt") + 1,
+        lease_until=Now() + LEASE,
+        started_at=Now(),
+    )
+    if not claimed:
+        return None
+    job = Job.objects.get(pk=job_id)
+    return Lease(job.pk, job.study_id, job.fence, job.kind)
 
 
 @transaction.atomic

@@ -8,7 +8,9 @@ from django.utils import timezone
 
 from studies.events import StatusChanged, event_record
 from studies.models import Study
+from studies.models.notice import NoticeEvent
 from studies.models.study import StudyStatus as Status
+from studies.notices import notify
 
 TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.DRAFT: frozenset({Status.QUEUED}),
@@ -20,16 +22,17 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.FAILED: frozenset({Status.QUEUED}),  # tried again
     Status.COMPLETED: frozenset({Status.QUEUED}),  # extended by more trials
 }
+TOLD = {Status.COMPLETED: NoticeEvent.FINISHED, Status.FAILED: NoticeEvent.FAILED}
 FINAL = frozenset({Status.STOPPED, Status.COMPLETED, Status.FAILED})
 
 
 class StatusConflictError(Exception):
-    """What was asked does not fit the study's status as the database has it now."""
+    """What was asked does not fit the status of a study (or a chat) in the database now."""
 
     code = "status_conflict"
 
-    def __init__(self, current: str, wanted: str) -> None:
-        super().__init__(f"A {current} study cannot become {wanted}.")
+    def __init__(self, current: str, wanted: str, what: str = "study") -> None:
+        super().__init__(f"A {current} {what} cannot become {wanted}.")
         self.current = current
         self.wanted = wanted
 
@@ -69,4 +72,6 @@ def study_transition(
     if not moved:
         raise StatusConflictError(study.get().status, to.value)
     event_record(study_id, StatusChanged(status=to.value, reason=reason))
+    if to in TOLD:
+        notify(study_id, TOLD[to], reason=reason)
     return study.get()

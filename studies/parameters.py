@@ -114,7 +114,7 @@ def profile_resolve(
     facts = model_facts(model)
     if n_layers is None and facts:
         n_layers = facts.n_layers
-    shown, further = _table_components(method, facts, n_layers, resolved_settings)
+    shown, further = components_asked(method, facts, n_layers, resolved_settings)
     rest = engine.resolve(method, layers, further)
     return Resolution(
         method=method,
@@ -125,7 +125,7 @@ def profile_resolve(
     )
 
 
-def _table_components(
+def components_asked(
     method: Method,
     facts: ModelFacts | None,
     n_layers: int | None,
@@ -141,7 +141,8 @@ def _table_components(
     parse_settings(method, {name: settings[name].value for name in names})
     values = {name: cast(Any, settings[name].value) for name in names}
     if n_layers is not None:
-        targeting.untouched_layers(*(values[name] for name in targeting.SETTINGS), n_layers)
+        indices, fractions = values[targeting.INDICES], values[targeting.FRACTIONS]
+        targeting.untouched_layers(indices, fractions, n_layers)
     model, targets = facts.components if facts else (), values["target_components"]
     if model:
         targeting.check_targets(targets, model)
@@ -165,6 +166,12 @@ def model_facts(model: str) -> ModelFacts | None:
         return None
 
 
+def model_n_layers(model: str) -> int | None:
+    """The layer count of a local or cached model."""
+    facts = model_facts(model)
+    return facts.n_layers if facts else None
+
+
 def snapshot_settle(snapshot: Json, components: Iterable[str], n_layers: int) -> Json:
     """Fit a study's frozen table to its model, once that is loaded: components and layers."""
     method, present = method_get(snapshot["method"]), {"", *components}
@@ -181,7 +188,7 @@ def snapshot_settle(snapshot: Json, components: Iterable[str], n_layers: int) ->
 
 def value_display(value: object) -> str:
     """Write a value as a person reads it: 0.4 … 0.9, global | per layer, 1."""
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and "low" in value:
         extras = [name for name in ("log", "integer") if value.get(name)]
         if value.get("step"):
             extras.append(f"step {value['step']}")
@@ -214,7 +221,8 @@ def _ancestry(profile: Profile) -> list[Profile]:
     """The preset with those that it is based on, the oldest first.
 
     Raises:
-        InvalidInputError: the presets are based on each other in a circle.
+        InvalidInputError: the presets are based on each other in a circle, or one of them is
+            for another method.
     """
     line: list[Profile] = []
     current: Profile | None = profile
@@ -222,6 +230,9 @@ def _ancestry(profile: Profile) -> list[Profile]:
         if current in line:
             names = " → ".join(p.name for p in [*line, current])
             raise InvalidInputError([Problem("parent", f"presets are based in a circle: {names}")])
+        if current.method != profile.method:
+            message = f"{current.name} is for another method, {current.method}"
+            raise InvalidInputError([Problem("parent", message)])
         line.append(current)
         current = current.parent
     return line[::-1]

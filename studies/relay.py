@@ -1,7 +1,7 @@
 """Tells the open pages of this process that another process has added rows.
 
 The in-memory channel layer ends at the process, the database does not: one task per web
-process looks at the counters of the studies that somebody watches. With Redis the
+process looks at the counters of the studies and chats that somebody watches. With Redis the
 worker's own hints arrive, and the task only looks after those that got lost.
 """
 
@@ -20,8 +20,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from redis.exceptions import RedisError
 
-from studies.events import study_group
-from studies.models import Study
+from studies.models import Chat, Study
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,8 +32,9 @@ INTERVAL_AFTER_FAULT = 1.0  # seconds; the database may be restarting
 
 
 class Tail(NamedTuple):
-    """How far a study's news and its progress are."""
+    """How far the news and the progress of a study or a chat are."""
 
+    kind: str  # study, chat: what its group and its hints are named after
     event_count: int
     progress_count: int
 
@@ -49,32 +49,35 @@ class Watch:
     def __init__(self) -> None:
         self._seen: tuple[int, frozenset[UUID]] | None = None
 
-    def tails(self, study_ids: Collection[UUID]) -> dict[UUID, Tail] | None:
-        """Return the counters of these studies, or None if no row changed since the last call.
+    def tails(self, ids: Collection[UUID]) -> dict[UUID, Tail] | None:
+        """Return the counters of these studies and chats, or None if no row has changed since.
 
         Raises:
             DatabaseError: the database does not answer.
         """
-        if connection.vendor == "sqlite" and self._is_unchanged(frozenset(study_ids)):
+        if connection.vendor == "sqlite" and self._is_unchanged(frozenset(ids)):
             return None
-        rows = Study.objects.filter(pk__in=study_ids)
-        return {
-            study_id: Tail(*counts)
-            for study_id, *counts in rows.values_list("id", "event_count", "progress_count")
-        }
+        found: dict[UUID, Tail] = {}
+        for kind, rows in (("study", Study.objects.all()), ("chat", Chat.objects.all())):
+            if missing := set(ids) - set(found):
+                counts = rows.filter(pk__in=missing).values_list(
+                    "pk", "event_count", "progress_count"
+                )
+                found |= {pk: Tail(kind, *both) for pk, *both in counts}
+        return found
 
     def close(self) -> None:
         """Give the thread's database connection back."""
         self._seen = None
         connection.close()
 
-    def _is_unchanged(self, study_ids: frozenset[UUID]) -> bool:
+    def _is_unchanged(self, ids: frozenset[UUID]) -> bool:
         # SQLite's number rises with each commit of others, and costs no query. It can only be
         # compared on one connection, which is why `close` forgets it.
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA data_version")
             version = cursor.fetchone()[0]
-        now = (version, study_ids)
+        now = (version, ids)
         unchanged = now == self._seen
         self._seen = now
         return unchanged
@@ -92,18 +95,18 @@ class Relay:
         # A thread of its own: slow views must not delay the news.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="relay")
 
-    def join(self, study_id: UUID) -> None:
-        """Watch a study for a socket that has joined its group already."""
-        self._viewers[study_id] += 1
+    def join(self, watched_id: UUID) -> None:
+        """Watch a study or a chat for a socket that has joined its group already."""
+        self._viewers[watched_id] += 1
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="relay")
 
-    def leave(self, study_id: UUID) -> None:
+    def leave(self, watched_id: UUID) -> None:
         """Undo one `join`."""
-        self._viewers[study_id] -= 1
-        if self._viewers[study_id] <= 0:
-            del self._viewers[study_id]
-            self._announced.pop(study_id, None)
+        self._viewers[watched_id] -= 1
+        if self._viewers[watched_id] <= 0:
+            del self._viewers[watched_id]
+            self._announced.pop(watched_id, None)
 
     @property
     def is_running(self) -> bool:
@@ -130,15 +133,16 @@ class Relay:
     async def _announce(self, tails: Mapping[UUID, Tail]) -> None:
         layer = get_channel_layer()
         assert layer is not None
-        for study_id, tail in tails.items():
-            # The first look at a study announces it too: rows may have come before it.
-            if study_id in self._viewers and self._announced.get(study_id) != tail:
+        for watched_id, tail in tails.items():
+            # The first look announces too: rows may have come before it.
+            if watched_id in self._viewers and self._announced.get(watched_id) != tail:
                 # Noted first: a viewer may leave, and another come, while this is sent.
-                self._announced[study_id] = tail
+                self._announced[watched_id] = tail
+                hint = {"type": f"{tail.kind}.changed"}
                 try:
-                    await layer.group_send(study_group(study_id), {"type": "study.changed"})
+                    await layer.group_send(f"{tail.kind}.{watched_id}", hint)
                 except BaseException:
-                    self._announced.pop(study_id, None)
+                    self._announced.pop(watched_id, None)
                     raise
 
     async def _in_thread(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -20,8 +20,10 @@ from django.db import close_old_connections
 from django.db.models.functions import Now
 
 from studies import runner
+from studies.courier import courier_start
 from studies.jobs import Lease, LeaseLostError, job_claim, jobs_reap, worker_jobs_release
 from studies.models import Job, Worker
+from studies.uploading import tokens_forget
 
 logger = logging.getLogger(__name__)
 BEAT = settings.LEASE_SECONDS / 6  # seconds; several beats may fail before a lease ends
@@ -88,6 +90,7 @@ class Watch:
         Worker.objects.filter(seen_at__lt=Now() - FORGOTTEN).delete()
         _release_dead_neighbours()
         jobs_reap()
+        tokens_forget()
         if not self._lease and Job.objects.filter(status=Job.Status.QUEUED).exists():
             self._ring()
 
@@ -100,6 +103,7 @@ def worker_start(ring: Callable[[], object]) -> None:
     global _watch
     _watch = Watch(ring)
     _watch.start()
+    courier_start()
 
 
 def work() -> None:

@@ -11,8 +11,11 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from studies.engine.chat_options import ChatSettings
 from studies.exporting import export_folder
 from studies.models import (
+    Chat,
+    ChatTurn,
     Export,
     FrozenPrompts,
     Job,
@@ -145,6 +148,33 @@ def make_job(db):
 
     def make(study, **fields):
         return Job.objects.create(study=study, **{"kind": Job.Kind.STUDY_RUN, **fields})
+
+    return make
+
+
+@pytest.fixture
+def make_chat(db):
+    """Return a factory: `make_chat(trial, turns=2)`, of the study's owner, all turns answered."""
+
+    def make(trial, *, turns=0, **fields):
+        given = {
+            "owner": trial.study.owner,
+            "settings": ChatSettings(system_prompt="").model_dump(),
+        }
+        chat = Chat.objects.create(study=trial.study, trial=trial, **given | fields)
+        parent = None
+        for number in range(1, turns + 1):
+            parent = ChatTurn.objects.create(
+                chat=chat,
+                number=number,
+                parent=parent,
+                message=f"Question {number}",
+                settings=chat.settings | {"seed": 1},
+                original="I cannot.",
+                ablated="Of **course**.",
+                finished_at=timezone.now(),
+            )
+        return chat
 
     return make
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.forms import BaseForm, all_valid
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -62,12 +62,15 @@ class PreviewPages(PresetPages):
         if not (all_valid(formsets) and form_is_valid):
             wrong = _error_count(form, *(one for formset in formsets for one in formset.forms))
             return {"resolved_model": model, "resolved_errors": wrong}
-        with transaction.atomic():
-            form.save()
-            for formset in formsets:
-                formset.save()
-            context = resolved_context(profile, model)
-            transaction.set_rollback(True)
+        try:
+            with transaction.atomic():
+                form.save()
+                for formset in formsets:
+                    formset.save()
+                context = resolved_context(profile, model)
+                transaction.set_rollback(True)
+        except IntegrityError:  # it was saved since: the rows that the form adds are there
+            return resolved_context(profile, model)
         return context
 
 

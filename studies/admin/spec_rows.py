@@ -15,7 +15,9 @@ class SpecFormSet(PaginationInlineFormSet):
     """Rows of a preset, read with the preset's method."""
 
     def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
-        return {**super().get_form_kwargs(index), "method": self.instance.method}
+        # The rows are made before the preset's own form has given the preset what was posted.
+        method = self.data.get("method") or self.instance.method
+        return {**super().get_form_kwargs(index), "method": method}
 
     def clean(self) -> None:
         """Refuse a row that repeats another, on the later of the two."""

@@ -1,6 +1,8 @@
 """The REST API: `path("api/v1/", api.urls)`."""
 
 from studies.api import (
+    cards,
+    chats,
     downloads,
     events,
     exports,
@@ -9,6 +11,7 @@ from studies.api import (
     health,
     jobs,
     labels,
+    notifications,
     overrides,
     profile_changes,
     profile_files,
@@ -16,6 +19,7 @@ from studies.api import (
     reproductions,
     studies,
     trials,
+    uploads,
 )
 from studies.api.application import Api
 from studies.api.auth import browser_auth, docs_guard, token_auth
@@ -46,6 +50,11 @@ api.add_router("/studies", figures.router)
 api.add_router("/studies", downloads.router)
 api.add_router("/studies", events.router)
 api.add_router("/studies", exports.trial_router)
+api.add_router("/studies", chats.trial_router)
+api.add_router("/chats", chats.router)
 api.add_router("/exports", exports.router)
+api.add_router("/exports", cards.router)
+api.add_router("/exports", uploads.router)
 api.add_router("/reproductions", reproductions.router)
 api.add_router("/jobs", jobs.router)
+api.add_router("/account/notifications", notifications.router)

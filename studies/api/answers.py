@@ -218,8 +218,11 @@ class TrialOut(Schema):
         description="Where it was measured, or whose parameters it tried."
     )
     parameters: Json
-    kernel: Json = Field(description="The weight in each layer, by component.")
-    direction: Any
+    kernel: Json = Field(
+        description="The weight in each layer, by component; empty where the method has none."
+    )
+    direction: str = Field(description="In words; empty where the method has none.")
+    details: Json = Field(description="What else the method says of the trial, by name.")
     scores: list[ScoreOut]
     seconds: float
     pareto: bool
@@ -352,6 +355,90 @@ class ExportOut(Schema):
     )
     created_at: datetime
     ready_at: datetime | None
+
+
+class CardOut(Schema):
+    text: str = Field(description="The whole README.md: front matter, then Markdown.")
+    sha256: str = Field(description="As the export's manifest lists it; empty: not stored yet.")
+
+
+class UploadOut(Schema):
+    id: UUID
+    repo_id: str
+    private: bool
+    message: str
+    has_own_token: bool = Field(description="Whether one was typed; it is never told.")
+    url: str | None = Field(description="Of the commit, once it is done.")
+    job: JobOut
+    created_at: datetime
+
+
+class NoticeTargetOut(Schema):
+    id: int
+    kind: str
+    url: str
+    address: str = Field(description="Of an e-mail: that of the account.")
+    on_finished: bool
+    on_failed: bool
+    on_new_best: bool
+    is_active: bool
+    secret: str = Field(description="In the answer to its making alone; else empty.")
+
+
+class NoticeDeliveryOut(Schema):
+    id: UUID
+    target: str
+    event: str
+    study: str | None
+    status: str = Field(description="waiting, sent or failed.")
+    attempts: int
+    result: str = Field(description="Of the last try.")
+    created_at: datetime
+    done_at: datetime | None
+
+
+class ColumnOut(Schema):
+    text: str = Field(description="Markdown, as far as it is there.")
+    n_tokens: int
+    ending: str = Field(
+        description="end: by itself; length: at max_tokens; context: the model reads no more."
+    )
+
+
+class TurnColumns(Schema):
+    original: ColumnOut
+    ablated: ColumnOut
+
+
+class TurnOut(Schema):
+    number: int
+    parent: int | None = Field(description="The turn that it follows in the dialogue.")
+    message: str
+    settings: Json = Field(description="With the seed that was drawn.")
+    state: str = Field(description="queued, running, stopping, done, stopped or failed")
+    place: int | None = Field(description="In the queue; 1 is the next.")
+    columns: TurnColumns
+    n_dropped: int = Field(description="Old turns that the model had no room to read.")
+    seconds: float
+    error: str
+    error_advice: str
+    created_at: datetime
+
+
+class ChatRow(Schema):
+    id: UUID
+    study: JobStudy
+    trial: int
+    title: str
+    created_at: datetime
+    changed_at: datetime
+
+
+class ChatOut(ChatRow):
+    settings: Json = Field(description="Those of the next turn, if it gives no others.")
+    event_count: int = Field(description="Number of the last news that this knows of.")
+    progress: Json = Field(description="Of the loading of its model.")
+    turns: list[TurnOut]
 
 
 class DifferenceOut(Schema):

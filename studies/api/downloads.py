@@ -56,9 +56,13 @@ def _written(table: Table, file_type: str) -> Iterator[str]:
 
 async def _in_a_thread(pieces: Iterator[str]) -> AsyncIterator[str]:
     """Take one piece at a time: under ASGI, Django reads a plain iterator to its end first."""
-    take = sync_to_async(next)
-    while (piece := await take(pieces, None)) is not None:
+    while (piece := await _next(pieces)) is not None:
         yield piece
+
+
+@sync_to_async
+def _next(pieces: Iterator[str]) -> str | None:
+    return next(pieces, None)
 
 
 def _study(request: ApiRequest, study_id: UUID) -> Study:

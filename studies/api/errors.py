@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError
 
+from studies.chatting import ChatBusyError
 from studies.engine.errors import EngineError, InvalidInputError, ModelError, Problem
 from studies.engine.problems import MAX_PROBLEMS
 from studies.lifecycle import StatusConflictError
@@ -97,6 +98,11 @@ def _invalid_input(error: InvalidInputError) -> Answer:
 @answer.register
 def _in_use(error: PresetInUseError) -> Answer:
     return Answer(409, error.code, f"{error} {error.advice}")
+
+
+@answer.register
+def _busy(error: ChatBusyError) -> Answer:
+    return Answer(409, error.code, str(error))
 
 
 @answer.register

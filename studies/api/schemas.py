@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Field, Header, Path, Schema
-from pydantic import AfterValidator, BeforeValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
 
 from studies.commands.enqueuing import MAX_WAITING
 from studies.engine.tables import Table, fault
@@ -42,9 +42,11 @@ ModelText = Annotated[str, StringConstraints(max_length=300), Searched]
 StudyId = Path[Id]
 JobId = Path[Id]
 ExportId = Path[Id]
+ChatId = Path[Id]
 FilePath = Annotated[str, AfterValidator(_searchable), Path(max_length=300)]
 TrialNumber = Annotated[int, Path(ge=0, le=MAX_INTEGER)]
 FileType = Path[Literal["csv", "jsonl"]]
+NoticeTargetId = Annotated[int, Path(ge=1, le=MAX_INTEGER)]
 AnswerPosition = Annotated[int, Path(ge=0, le=MAX_INTEGER)]
 Slug = Path[SlugText]
 IdempotencyKey = Annotated[
@@ -77,6 +79,11 @@ class StudyQuery(PageQuery):
 
 class JobQuery(PageQuery):
     status: JobStatusText = ""
+
+
+class ChatQuery(PageQuery):
+    study: Id | None = None
+    trial: int | None = Field(None, ge=0, le=MAX_INTEGER, description="Its number.")
 
 
 class TrialQuery(PageQuery):
@@ -185,6 +192,34 @@ class ReproductionIn(Table):
     n_layers: int | None = Field(
         None, ge=2, le=10_000, description="Of the model, where it is not known here."
     )
+
+
+class CardIn(Table):
+    text: str = Field(description="The whole README.md: front matter, then Markdown.")
+
+
+class UploadIn(Table):
+    repo_id: str = Field(max_length=200, description="owner/name on the hub.")
+    private: bool = Field(default=True, description="Of a repository that is made by this.")
+    token: SecretStr = Field(
+        SecretStr(""), description="For this upload only; empty: the worker's HF_TOKEN."
+    )
+    message: str = Field("", max_length=300, description="Of the one commit.")
+
+
+class NoticeTargetIn(Table):
+    kind: Literal["webhook", "email"]
+    url: str = Field("", max_length=500, description="Of a webhook.")
+    on_finished: bool = True
+    on_failed: bool = True
+    on_new_best: bool = False
+
+
+class NoticeTargetPatch(Table):
+    on_finished: bool | None = None
+    on_failed: bool | None = None
+    on_new_best: bool | None = None
+    is_active: bool | None = None
 
 
 class PriorityIn(Table):

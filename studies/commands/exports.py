@@ -51,10 +51,12 @@ def export_delete(export: Export) -> None:
     """Remove an export with its files.
 
     Raises:
-        StatusConflictError: it is still being written; cancel its job first.
+        StatusConflictError: it is still being written or uploaded; cancel that job first.
     """
     if export.job.status in ACTIVE:
         raise StatusConflictError(export.job.status, "deleted")
+    if export.uploads.filter(job__status__in=ACTIVE).exists():
+        raise StatusConflictError("running", "deleted while it is uploaded")
     folder = export_folder(export.pk)
     Job.objects.filter(pk=export.job_id).delete()  # and the export with it
     # A folder that stays behind is swept by the next export.

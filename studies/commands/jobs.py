@@ -5,6 +5,7 @@ from studies.engine.errors import InvalidInputError, Problem
 from studies.jobs import ACTIVE, job_stop
 from studies.lifecycle import StatusConflictError
 from studies.models import Job
+from studies.uploading import tokens_forget
 
 
 def job_cancel(job: Job) -> Job:
@@ -20,6 +21,7 @@ def job_cancel(job: Job) -> Job:
     elif not job_stop(job.pk):  # it has ended meanwhile
         job.refresh_from_db()
         raise StatusConflictError(job.status, Job.Status.CANCELED.value)
+    tokens_forget()
     job.refresh_from_db()
     return job
 

@@ -63,6 +63,7 @@ def _study(user: AbstractBaseUser, plan: Plan, name: str) -> Study:
             "method": plan.resolution.method.name,
             "n_layers": plan.resolution.n_layers,
             **table,
+            "further_parameters": plan.resolution.further_json(),
             "prompts": plan.prompts,
         },
         n_trials=1,

@@ -101,7 +101,7 @@ class _Rows:
         self._cache: Any = None
         self._made = 0
         self._next_look = _FIRST_LOOK
-        self._keep_last = _logits_to_keep(loaded)
+        self._keep_last = logits_to_keep(loaded)
         self.n_new = 0
         self._tell_rows()
 
@@ -221,7 +221,7 @@ class _Rows:
         return columns[self._rows, : self._width + self.n_new]
 
 
-def _logits_to_keep(loaded: LoadedModel) -> dict[str, int]:
+def logits_to_keep(loaded: LoadedModel) -> dict[str, int]:
     """Without it, the prefill would compute logits for every prompt token."""
     known = inspect.signature(loaded.model.forward).parameters
     return {"logits_to_keep": 1} if "logits_to_keep" in known else {}

@@ -82,9 +82,13 @@ class DirectionalAblation:
         """Ablate the running model; `strength` scales all weights (0: the original)."""
         self._switch([dict(self._transforms(parameters, strength))])
 
-    def apply_many(self, many: Sequence[Parameters]) -> None:
+    def apply_many(
+        self, many: Sequence[Parameters], *, strengths: Sequence[float] | None = None
+    ) -> None:
         """Ablate the running model by several parameter sets, each in its own rows."""
-        self._switch([dict(self._transforms(parameters, 1.0)) for parameters in many])
+        scales = [1.0] * len(many) if strengths is None else strengths
+        pairs = zip(many, scales, strict=True)
+        self._switch([dict(self._transforms(parameters, scale)) for parameters, scale in pairs])
 
     def first_layer(self, parameters: Parameters) -> int:
         """The first decoder layer that these parameters change; their number if none."""

@@ -94,6 +94,13 @@ class TemplateError(ModelError):
     code = "chat_template_failed"
 
 
+class DialogueTooLongError(EngineError):
+    """A question that leaves no room for an answer."""
+
+    code = "message_too_long"
+    advice = "Shorten the message or the system prompt."
+
+
 class PromptSetError(EngineError):
     """A prompt set that cannot be read or is empty."""
 

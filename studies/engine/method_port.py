@@ -41,7 +41,11 @@ class MethodImplementation(Protocol):
         """Switch the running model back to the original, bit for bit."""
 
     def describe(self, parameters: Parameters) -> dict[str, object]:
-        """Return what the parameters come to on this model, as JSON for pages."""
+        """Return what the parameters come to on this model, as JSON for pages.
+
+        `kernel`, a weight per layer by component, becomes a chart; whatever else, a name and
+        its value, is listed. None of it has to be there.
+        """
 
     def changes(self, parameters: Parameters) -> Mapping[str, Change]:
         """Return, by state dict name, how each matrix that changes is made from its original."""
@@ -61,8 +65,13 @@ class BatchMethod(MethodImplementation, Protocol):
     Methods that are no such thing run one trial after the other.
     """
 
-    def apply_many(self, many: Sequence[Parameters]) -> None:
-        """Switch the running model to these parameter sets; replaces those applied before."""
+    def apply_many(
+        self, many: Sequence[Parameters], *, strengths: Sequence[float] | None = None
+    ) -> None:
+        """Switch the running model to these parameter sets; replaces those applied before.
+
+        `strengths` scale them as in `apply`, one each; None: all by 1.
+        """
 
     def first_layer(self, parameters: Parameters) -> int:
         """The first decoder layer that these parameters change; their number if none."""

@@ -21,6 +21,13 @@ class Prompt(NamedTuple):
     system: str = ""
 
 
+class Message(NamedTuple):
+    """One message of a dialogue; `role` is user or assistant."""
+
+    role: str
+    content: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenBatch:
     """Left-padded prompts; `indices` are their places in the list that was tokenised.
@@ -128,7 +135,42 @@ def render(
     Raises:
         TemplateError: the chat template cannot render a prompt.
     """
-    return [_render_one(tokenizer, prompt) + response_prefix for prompt in prompts]
+    asked = ((Message("user", prompt.user), prompt.system) for prompt in prompts)
+    return [
+        render_dialogue(tokenizer, [message], system) + response_prefix
+        for message, system in asked
+    ]
+
+
+def render_dialogue(
+    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], system: str
+) -> str:
+    """The text that the model reads of a dialogue, up to where its next answer begins.
+
+    Raises:
+        TemplateError: the chat template cannot render it.
+    """
+    if not tokenizer.chat_template:
+        return _plain(messages, system)
+    told = [message._asdict() for message in messages]
+    if not system:
+        return _apply_template(tokenizer, told)
+    try:
+        return _apply_template(tokenizer, [{"role": "system", "content": system}, *told])
+    except TemplateError:  # some templates (Gemma 2) refuse the system role
+        first = told[0] | {"content": f"{system}\n\n{told[0]['content']}"}
+        return _apply_template(tokenizer, [first, *told[1:]])
+
+
+def count_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> int:
+    """How many tokens the model reads of a rendered text."""
+    return len(_token_ids(tokenizer, text))
+
+
+def context_length(loaded: LoadedModel) -> int | None:
+    """How many tokens the model can read and write in all; None: it names no limit."""
+    limit = getattr(loaded.model.config.get_text_config(), "max_position_embeddings", None)
+    return limit if isinstance(limit, int) else None
 
 
 def tokenize(loaded: LoadedModel, texts: Sequence[str], batch_size: int) -> list[TokenBatch]:
@@ -144,24 +186,11 @@ def tokenize(loaded: LoadedModel, texts: Sequence[str], batch_size: int) -> list
     return [_padded(loaded, ids, order[start : start + batch_size]) for start in starts]
 
 
-def _render_one(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> str:
-    if not tokenizer.chat_template:
-        return _plain(prompt)
-    user = {"role": "user", "content": prompt.user}
-    if not prompt.system:
-        return _apply_template(tokenizer, [user])
-    system = {"role": "system", "content": prompt.system}
-    try:
-        return _apply_template(tokenizer, [system, user])
-    except TemplateError:  # some templates (Gemma 2) refuse the system role
-        merged = {"role": "user", "content": f"{prompt.system}\n\n{prompt.user}"}
-        return _apply_template(tokenizer, [merged])
-
-
-def _plain(prompt: Prompt) -> str:
+def _plain(messages: Sequence[Message], system: str) -> str:
     """A dialogue that a base model, which has no template, is likely to continue."""
-    opening = f"{prompt.system}\n\n" if prompt.system else ""
-    return f"{opening}User: {prompt.user}\nAssistant:"
+    opening = f"{system}\n\n" if system else ""
+    said = "".join(f"{one.role.capitalize()}: {one.content}\n" for one in messages)
+    return f"{opening}{said}Assistant:"
 
 
 def _apply_template(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]]) -> str:
@@ -185,9 +214,9 @@ def _filler(tokenizer: PreTrainedTokenizerBase) -> int:
 
 
 def _check_lengths(loaded: LoadedModel, ids: Sequence[Sequence[int]]) -> None:
-    limit = getattr(loaded.model.config.get_text_config(), "max_position_embeddings", None)
+    limit = context_length(loaded)
     longest = max(range(len(ids)), key=lambda index: len(ids[index]), default=None)
-    if not isinstance(limit, int) or longest is None or len(ids[longest]) < limit:
+    if limit is None or longest is None or len(ids[longest]) < limit:
         return
     raise PromptSetError(
         f"Prompt {longest + 1} has {len(ids[longest])} tokens; the model reads less than {limit}."

@@ -79,8 +79,9 @@ def _suggest_one(trial: Trial, name: str, value: Value) -> float | str:
 
 def _as_written(value: Value, chosen: float | str) -> float | str:
     """A sampled value without the rounding that steps collect."""
-    stepped = isinstance(value, Range) and value.step is not None
-    return value.on_step(float(chosen)) if stepped else chosen
+    if isinstance(value, Range) and value.step is not None:
+        return value.on_step(float(chosen))
+    return chosen
 
 
 def _distribution(
@@ -91,5 +92,6 @@ def _distribution(
     if value.integer:  # Optuna would move a `high` between two steps, and warn of it
         step = int(value.step) if value.step is not None else 1
         return IntDistribution(int(value.low), int(value.last), log=value.log, step=step)
-    step = None if value.step is None else float(value.step)
-    return FloatDistribution(float(value.low), float(value.last), log=value.log, step=step)
+    low, high = float(value.low), float(value.last)
+    width = None if value.step is None else float(value.step)
+    return FloatDistribution(low, high, log=value.log, step=width)

@@ -1,6 +1,8 @@
 from studies.models.annotations import AnswerLabel, StudyTag, TrialTag
+from studies.models.chat import Chat, ChatEvent, ChatTurn
 from studies.models.export import Export
 from studies.models.job import Job, Worker
+from studies.models.notice import NoticeDelivery, NoticeTarget
 from studies.models.parameters import (
     ModelOverride,
     ParameterSpec,
@@ -14,14 +16,20 @@ from studies.models.starter import Starter
 from studies.models.study import Study, StudyEvent, StudyRequest
 from studies.models.token import ApiToken
 from studies.models.trial import QueuedTrial, ResponseSet, Trial
+from studies.models.upload import Upload
 
 __all__ = [
     "AnswerLabel",
     "ApiToken",
+    "Chat",
+    "ChatEvent",
+    "ChatTurn",
     "Export",
     "FrozenPrompts",
     "Job",
     "ModelOverride",
+    "NoticeDelivery",
+    "NoticeTarget",
     "ParameterSpec",
     "Profile",
     "PromptSet",
@@ -37,5 +45,6 @@ __all__ = [
     "StudyTag",
     "Trial",
     "TrialTag",
+    "Upload",
     "Worker",
 ]

@@ -19,6 +19,8 @@ class JobKind(models.TextChoices):
     STUDY_RUN = "study_run", "Run a study"
     EXPORT = "export", "Export"
     REPRODUCE = "reproduce", "Reproduce"
+    UPLOAD = "upload", "Upload"
+    CHAT = "chat", "Answer in a chat"
 
 
 class Worker(models.Model):

@@ -34,7 +34,7 @@ class Trial(models.Model):
         "self", models.RESTRICT, null=True, blank=True, related_name="copies"
     )
     parameters = models.JSONField()  # nested, as in a parameter file
-    details = models.JSONField(default=dict)  # what the method says: kernel, direction
+    details = models.JSONField(default=dict)  # what the method says: kernel, direction, others
     scores = models.JSONField(default=list)  # [{name, value, display, direction, …}]
     values = models.JSONField(default=list)  # of the objectives, in the study's order
     is_pareto = models.BooleanField(default=False)

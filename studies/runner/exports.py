@@ -10,8 +10,10 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from studies.cards import card_of
 from studies.engine.bundle import FILE as BUNDLE
 from studies.engine.bundle import Bundle, BundleModel, parse_bundle
+from studies.engine.card import FILE as CARD
 from studies.engine.errors import EngineError
 from studies.engine.export.checkpoint import checkpoint_of
 from studies.engine.export.folder import (
@@ -25,14 +27,13 @@ from studies.engine.export.gguf import convert
 from studies.engine.export.writing import Source, Written, needed_bytes, write_trial
 from studies.engine.export_options import GGUF, ExportOptions
 from studies.engine.method_port import Parameters
-from studies.engine.methods import method_get
-from studies.engine.parameters import parse_parameters
 from studies.exporting import export_folder, gguf_command
 from studies.jobs import ACTIVE, LeaseLostError
 from studies.models import Export, Trial
 from studies.runner.bundles import bundle_of, reproduction
 from studies.runner.job_run import JobContext
 from studies.runner.sessions import model_of, prepared_session, session_drop
+from studies.runner.trials import trial_parameters
 from studies.runner.verifying import verified
 
 Json = dict[str, Any]
@@ -173,16 +174,7 @@ def _source(context: JobContext, trial: Trial) -> tuple[Source, Parameters]:
         name=_public_name(study.model),
         commit=commit,
     )
-    method = method_get(study.snapshot["method"])
-    components = list(study.facts.get("components", {}))
-    values = parse_parameters(method, trial.parameters, components=components)
-    return source, {key: _constant(value) for key, value in values.items()}
-
-
-def _constant(value: object) -> float | str:
-    if isinstance(value, int | float | str):
-        return value
-    raise TypeError(f"a trial's parameter is no constant: {value!r}")
+    return source, trial_parameters(trial)
 
 
 def _public_name(model: str) -> str:
@@ -215,7 +207,11 @@ def _manifest(
     row: Export, folder: ExportFolder, written: Written, verification: Json, bundle: Bundle
 ) -> Json:
     write_durably(folder.partial / BUNDLE, bundle.model_dump_json(indent=1).encode())
-    entries: list[FileEntry] = [*written.weights, *written.others, folder.entry(BUNDLE)]
+    adapter = asdict(written.adapter) if written.adapter else None
+    card = card_of(row, bundle.model.name, bundle.model.commit, adapter)
+    write_durably(folder.partial / CARD, card.encode())
+    beside = [folder.entry(BUNDLE), folder.entry(CARD)]
+    entries: list[FileEntry] = [*written.weights, *written.others, *beside]
     manifest: Json = {
         "strategy": row.strategy,
         "options": row.options,
@@ -225,11 +221,12 @@ def _manifest(
         "size": sum(entry.size for entry in entries),
         "verification": verification,
     }
-    if written.adapter:
-        manifest["adapter"] = asdict(written.adapter)
+    if adapter:
+        manifest["adapter"] = adapter
     if row.expected:
         manifest["reproduction"] = reproduction(parse_bundle(row.expected), bundle)
-    return json.loads(json.dumps(manifest))  # as it will be read back
+    as_read_back: Json = json.loads(json.dumps(manifest))
+    return as_read_back
 
 
 @transaction.atomic

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from studies.engine.errors import EngineError
+from studies.engine.errors import DialogueTooLongError, EngineError, TemplateError
 from studies.engine.ports import Stopped
 from studies.jobs import Failure, Lease, LeaseLostError
 from studies.models import Job
@@ -16,6 +16,8 @@ from studies.runner.ports import JobReporter, JobStop
 from studies.runner.sessions import session_drop
 
 logger = logging.getLogger(__name__)
+# Errors that are raised before a model in memory is changed: it may be used again.
+UNTOUCHED = (DialogueTooLongError, TemplateError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ def _fail(lease: Lease, error: BaseException) -> None:
         logger.warning("job %s failed: %s", lease.job_id, error, extra=log)
     else:
         logger.error("job %s failed", lease.job_id, exc_info=error, extra=log)
-    session_drop()  # the state of the model in memory is unknown
+    if not isinstance(error, UNTOUCHED):
+        session_drop()  # the state of the model in memory is unknown
     _finish(lease, JobStatus.FAILED, failure=failure_of(error))
 
 

@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from studies.engine.ports import Reporter, Silent, Stopped, StopSignal
 from studies.jobs import Lease, LeaseLostError
@@ -26,8 +28,11 @@ LABELS = {
     "sampling": "Choosing parameters",
     "writing": "Writing the weights",
     "hashing": "Hashing the original weights",
+    "uploading": "Uploading to the hub",
+    "committing": "Committing on the hub",
     "converting": "Converting to GGUF",
     "verifying": "Checking that the export scores as the trial did",
+    "chatting": "Answering in a chat",
 }
 
 
@@ -46,7 +51,7 @@ class JobReporter:
             self._phase, self._begun = name, now
         if changed or done == total or now - self._written >= PROGRESS_PAUSE:
             self._written = now
-            self._lease.report(
+            self.store(
                 {
                     "phase": name,
                     "label": LABELS.get(name, name.capitalize()),
@@ -56,6 +61,10 @@ class JobReporter:
                     "tokens_per_second": round(self._speed, 1) if self._speed else None,
                 }
             )
+
+    def store(self, progress: Mapping[str, Any]) -> None:
+        """Put progress where it is shown."""
+        self._lease.report(progress)
 
     def tokens(self, count: int, seconds: float) -> None:
         if seconds > 0:

@@ -21,6 +21,8 @@ from studies.events import (
 )
 from studies.jobs import Lease
 from studies.models import ResponseSet, Study, Trial
+from studies.models.notice import NoticeEvent
+from studies.notices import improved, notify
 from studies.objectives import best_after
 from studies.parameters import snapshot_settle
 from studies.runner.enqueued import mark_enqueued
@@ -101,11 +103,13 @@ def trial_record(
     mark_enqueued(trial)
     _front_update(trial, [direction for _, direction in objectives])
     _responses_store(study, trial, result.responses)
-    study.best = best_after(study.best, trial, objectives)
+    before, study.best = study.best, best_after(study.best, trial, objectives)
     study.n_finished = F("n_finished") + 1
     study.seconds = F("seconds") + result.seconds
     study.save(update_fields=["best", "n_finished", "seconds"])
     study.refresh_from_db()
+    if best := improved(before, study.best):
+        notify(study.pk, NoticeEvent.NEW_BEST, best=best)
     lease.progressed()
     front = Trial.objects.filter(study=study, is_pareto=True).order_by("number")
     chosen = recommended_number(study)

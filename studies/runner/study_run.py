@@ -13,6 +13,7 @@ from studies.lifecycle import StatusConflictError, study_transition
 from studies.models import Job, Study
 from studies.models.job import JobKind
 from studies.models.study import StudyStatus as Status
+from studies.runner.chats import WaitingChats
 from studies.runner.failures import failure_of, is_passing
 from studies.runner.recording import baseline_record
 from studies.runner.reporting import DatabaseReporter, DatabaseStop, progress_write
@@ -66,7 +67,8 @@ def _search(study: Study, lease: Lease, stop: DatabaseStop) -> None:
     reporter = DatabaseReporter(lease)
     prepared = prepared_session(study, reporter, stop)
     baseline_record(lease, prepared.facts)
-    TrialLoop(study, lease, prepared.session, reporter, stop).run()
+    chats = WaitingChats(lease, prepared)
+    TrialLoop(study, lease, prepared.session, reporter, stop, between=chats).run()
 
 
 @transaction.atomic

@@ -9,7 +9,7 @@ search would choose come those that somebody asked for (`enqueued`).
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import optuna
@@ -55,12 +55,15 @@ class TrialLoop:
         session: Session,
         reporter: DatabaseReporter,
         stop: DatabaseStop,
+        *,
+        between: Callable[[], None] = lambda: None,
     ) -> None:
         self.study = study
         self.lease = lease
         self.session = session
         self.reporter = reporter
         self.stop = stop
+        self.between = between  # called where no trial is under way
         self.failures = 0  # in a row
         self.optuna_study = search.make_study(
             settings.OPTUNA_STORAGE, f"study-{study.pk}", session.objectives
@@ -97,6 +100,7 @@ class TrialLoop:
         """Run trials, as many side by side as the session wants."""
         waiting = list(asked)
         while waiting:
+            self.between()
             count = self.session.trials_at_once
             now, waiting = waiting[:count], waiting[count:]
             self._run_together({n: values for n, values in now if self._begin(n, values)})

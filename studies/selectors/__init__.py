@@ -8,6 +8,15 @@ from studies.selectors.answers import (
     filter_counts,
     trial_answers,
 )
+from studies.selectors.chats import (
+    active_turn,
+    chat_events_after,
+    chat_out,
+    chat_row,
+    chat_start,
+    chats_visible_to,
+    turn_out,
+)
 from studies.selectors.compare import comparison
 from studies.selectors.dashboard import dashboard
 from studies.selectors.exports import (
@@ -16,6 +25,11 @@ from studies.selectors.exports import (
     export_strategies,
     exports_of,
     exports_visible_to,
+)
+from studies.selectors.notices import (
+    notice_deliveries_of,
+    notice_target_out,
+    notice_targets_of,
 )
 from studies.selectors.presets import override_document, preset_document
 from studies.selectors.queue import (
@@ -45,14 +59,21 @@ from studies.selectors.trials import (
     trial_rows,
     trials_of,
 )
+from studies.selectors.uploads import upload_out, uploads_of
 from studies.selectors.waiting import waiting_out, waiting_trials
 
 __all__ = [
     "FILTERS",
     "HEAVY",
+    "active_turn",
     "agreements",
     "answer_out",
     "baseline_responses",
+    "chat_events_after",
+    "chat_out",
+    "chat_row",
+    "chat_start",
+    "chats_visible_to",
     "comparison",
     "dashboard",
     "events_after",
@@ -64,6 +85,9 @@ __all__ = [
     "filter_counts",
     "job_out",
     "jobs_visible_to",
+    "notice_deliveries_of",
+    "notice_target_out",
+    "notice_targets_of",
     "objectives",
     "override_document",
     "preset_document",
@@ -85,6 +109,9 @@ __all__ = [
     "trial_responses",
     "trial_rows",
     "trials_of",
+    "turn_out",
+    "upload_out",
+    "uploads_of",
     "waiting_out",
     "waiting_trials",
     "workers_seen",

@@ -37,6 +37,7 @@ def trial_out(trial: Trial, chosen: int | None = None) -> Json:
     return _row(trial, chosen) | {
         "kernel": trial.details.get("kernel", {}),
         "direction": trial.details.get("direction", ""),
+        "details": {k: v for k, v in trial.details.items() if k not in ("kernel", "direction")},
     }
 
 

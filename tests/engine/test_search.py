@@ -182,6 +182,8 @@ TAKEN = {
     Key("scope"): "global",
     Key("rate"): 0.5,
     Key("layer"): 4.0,
+    Key("count"): 10.0,
+    Key("share"): 0.3,
     Key("one"): "only",
     Key("point"): 0.7,
 }

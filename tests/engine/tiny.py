@@ -39,7 +39,7 @@ COMMON = {
     "eos_token_id": 3,
     "vocab_size": 256 + len(SPECIALS),
 }
-MAMBA = {
+MAMBA: dict[str, object] = {
     "mamba_n_heads": 4,
     "mamba_d_head": 16,
     "mamba_d_ssm": 64,
@@ -48,7 +48,7 @@ MAMBA = {
     "mamba_expand": 2,
     "mamba_chunk_size": 8,
 }
-LATENT = {  # attention with compressed keys and values
+LATENT: dict[str, object] = {  # attention with compressed keys and values
     "q_lora_rank": 8,
     "kv_lora_rank": 8,
     "qk_nope_head_dim": 8,
@@ -56,7 +56,7 @@ LATENT = {  # attention with compressed keys and values
     "v_head_dim": 8,
     "num_key_value_heads": 4,
 }
-IN_TURNS = {"layer_types": ["linear_attention", "full_attention"] * 2}
+IN_TURNS: dict[str, object] = {"layer_types": ["linear_attention", "full_attention"] * 2}
 # Name -> (model type, what differs from COMMON). Every row of the architecture table has one.
 FAMILIES: dict[str, tuple[str, dict[str, object]]] = {
     **{model_type: (model_type, {}) for model_type in ARCHITECTURES},

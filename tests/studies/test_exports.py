@@ -107,6 +107,27 @@ def test_the_bundle_is_complete_and_names_no_path_and_no_person(make_finished, t
         assert private not in text.replace("tokenizers", "")
 
 
+def test_an_export_has_a_card_with_its_scores_and_nothing_private(make_finished, tiny_model_root):
+    study = make_finished()
+    readme = tiny_model_root / "tiny" / "README.md"
+    readme.write_text(
+        "---\nlicense: mit\n---\n# Tiny\n"
+        f"Trained in {tiny_model_root}/tiny and /home/someone/runs by {study.owner.username}.\n"
+    )
+    try:
+        row, _ = export(study.trials.first())
+    finally:
+        readme.unlink()
+
+    card = (folder_of(row) / "README.md").read_text()
+    assert "license: mit" in card
+    assert "| Keywords |" in card
+    assert "| KL divergence |" in card
+    assert "Trained in (local path) and (local path) by (name)." in card
+    for private in (str(tiny_model_root), "/tmp", "/home", study.owner.username):
+        assert private not in card
+
+
 def test_an_export_right_after_a_study_loads_no_model_but_its_own(make_finished, monkeypatch):
     study = make_finished()
     loads = []
@@ -297,6 +318,7 @@ def test_gguf_is_made_of_the_verified_merged_model(make_finished, settings, tmp_
 
     assert job.status == Job.Status.DONE, job.error
     assert {f.name for f in folder_of(row).iterdir()} == {
+        "README.md",
         "model.gguf",
         "reproduce.json",
         MANIFEST,

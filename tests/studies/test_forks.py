@@ -91,7 +91,7 @@ def test_a_fork_takes_over_what_fits_and_says_what_does_not(original, owner):
             "trials": [2],
         }
     ]
-    (note,) = selectors.study_state(fork)["notes"]
+    (note,) = selectors.study_state(fork)["remarks"]
     assert "2 of 3 finished trials fit" in note
     assert f"{MLP} = 0.9 is above 0.5" in note
 
@@ -110,6 +110,41 @@ def test_a_fork_stands_on_the_frozen_values_not_on_the_preset_of_today(original,
     assert decided(fork, "max_weight", "attn.o_proj") == decided(
         original, "max_weight", "attn.o_proj"
     )
+
+
+def components_of(study):
+    return {row["component"] for row in study.snapshot["parameters"]} - {""}
+
+
+def test_a_fork_has_the_components_that_it_asks_for(original, owner):
+    def forked(study, targets):
+        settings = {"target_components": targets}
+        return commands.study_fork(owner, study, settings=settings, start=False)
+
+    narrowed = forked(original, ["mlp.down_proj"])
+    widened = forked(narrowed, None)
+
+    assert components_of(narrowed) == {"mlp.down_proj"}
+    assert components_of(widened) == {"attn.o_proj", "mlp.down_proj"}
+    assert decided(widened, "max_weight", "mlp.down_proj")["value"] == {"low": 0, "high": 1}
+    assert decided(widened, "max_weight", "attn.o_proj")["source"] == "default"
+
+
+def test_a_fork_of_a_study_that_never_ran_keeps_what_its_model_may_turn_out_to_have(
+    original, owner
+):
+    unknown = commands.study_create(
+        owner,
+        model="owner/never-seen",
+        profile=original.profile,
+        parameters={"max_weight": {"ssm.out_proj": 0.5}},
+        start=False,
+    )
+    fork = commands.study_fork(owner, unknown, parameters=narrow(), start=False)
+
+    assert components_of(fork) == {"attn.o_proj", "mlp.down_proj"}
+    further = {row["name"]: row["value"] for row in fork.snapshot["further_parameters"]}
+    assert further["max_weight"] == 0.5
 
 
 def test_a_fork_draws_a_seed_of_its_own(original, owner):
@@ -138,7 +173,7 @@ def test_where_something_else_is_measured_no_trial_is_taken_over(original, owner
 
     assert (fork.n_taken_over, fork.trials.count()) == (0, 0)
     assert fork.snapshot["fork"]["changed"] == list(changed)
-    (note,) = selectors.study_state(fork)["notes"]
+    (note,) = selectors.study_state(fork)["remarks"]
     assert f"{next(iter(changed))} changed" in note
 
 
@@ -197,6 +232,11 @@ def test_forks_go_with_their_owner(original, owner):
         ({"parameters": {"max_wieght": 1}}, "parameters.max_wieght"),
         ({"parameters": narrow(high=-1)}, 'parameters.max_weight["mlp.down_proj"].high'),
         ({"settings": {"n_trials": 0}}, "settings.n_trials"),
+        ({"settings": {"untouched_layers": [4]}}, "settings.untouched_layers[0]"),
+        (
+            {"settings": {"target_components": ["ssm.out_proj"]}},
+            "settings.target_components[0]",
+        ),
         ({"settings": {"bad_prompts": "nothing"}}, "settings.bad_prompts"),
         ({"settings": {"bad_prompts": "good"}}, "settings.bad_prompts"),
         ({"name": "x" * 101}, "name"),

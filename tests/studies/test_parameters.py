@@ -122,6 +122,13 @@ def test_presets_based_in_a_circle_are_refused(make_profile):
         profile_resolve(first)
 
 
+def test_a_preset_cannot_be_based_on_one_for_another_method(make_profile):
+    child = make_profile("child", parent=make_profile("base", method="other"))
+
+    with pytest.raises(InvalidInputError, match="parent: Base is for another method, other"):
+        profile_resolve(child)
+
+
 def components_of(resolution):
     return list(dict.fromkeys(r["component"] for r in resolution.as_json()["parameters"]))[1:]
 

@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from studies.api import api as ninja_api
+from studies.models import Trial
 
 ANYBODY = {  # names of the URLs that need no login
     "login",
@@ -28,10 +29,15 @@ BODIES = {
     "preview": {},
     "enqueue": {"enqueue": [{"parameters": {"max_weight": {"attn.o_proj": 1.0}}}]},
     "exports": {"strategy": "merge"},
+    "chats": {},
+    "turns": {"message": "Hello"},
     "label": {"label": True},
+    "card": {"text": "# A card"},
+    "notifications": {"kind": "webhook", "url": "https://example.org/"},
+    "upload": {"repo_id": "someone/model"},
 }
-IDS: dict[str, object] = {name: uuid4() for name in ("study_id", "job_id", "export_id")}
-IDS |= {"override_id": 1, "number": 0, "slug": "a", "path": "a"}
+IDS: dict[str, object] = {name: uuid4() for name in ("study_id", "job_id", "export_id", "chat_id")}
+IDS |= {"target_id": 1, "override_id": 1, "number": 0, "slug": "a", "path": "a"}
 IDS |= {"position": 0, "kind": "timeline", "file_type": "csv"}
 EXPORTED = {
     "reproduce.json": json.dumps(
@@ -168,6 +174,23 @@ def test_owner_and_staff_find_it_and_a_stranger_finds_nothing(api, world, method
 
     assert found.pop("stranger") == 404
     assert not {401, 403, 404, 405, 422, 500} & set(found.values()), found
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [(method, path) for method, path in operations() if "{chat_" in path]
+)
+def test_a_chat_is_there_for_its_owner_and_for_nobody_else(
+    api, world, make_chat, make_job, method, path
+):
+    people, ids = world
+    chat = make_chat(Trial.objects.get(), turns=1)
+    if path.endswith("/stop"):
+        chat.turns.update(finished_at=None, job=make_job(chat.study, kind="chat"))
+    ids = ids | {"chat_id": chat.pk}
+
+    for name in ("stranger", "staff"):
+        assert call(api(people[name]), method, path, ids).status_code == 404, name
+    assert call(api(people["owner"]), method, path, ids).status_code in (200, 202, 204)
 
 
 def test_a_trial_of_another_study_is_not_reached_through_ones_own(

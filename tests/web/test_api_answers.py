@@ -96,6 +96,28 @@ def test_filters_show_what_they_say_and_count_it(answers, show, prompts):
     assert found["count"] == found["counts"][show] == len(prompts)
 
 
+def test_answers_of_one_scorer_are_counted_alone(answers, study):
+    ResponseSet.objects.filter(trial__isnull=False, scorer="Unchanged answers").update(
+        items=items(AFTER[:1], [False], [[]])
+    )
+
+    assert answers(scorer="Unchanged answers")["counts"]["all"] == 1
+    assert answers(scorer="Keywords")["counts"]["all"] == 4
+    assert answers(scorer="KL divergence")["items"] == []
+
+
+def test_a_trial_that_was_taken_over_has_the_answers_where_it_was_measured(
+    api, study, make_study, make_trial
+):
+    fork = make_study(owner=study.owner, snapshot=study.snapshot)
+    taken = {"source": "taken_over", "origin": study.trials.get(), "responses": False}
+    make_trial(fork, 0, **taken)
+
+    found = api(study.owner).get(f"studies/{fork.pk}/trials/0/answers").json()
+    assert [a["before"] for a in found["items"]] == BEFORE
+    assert [a["response"] for a in found["items"]] == AFTER
+
+
 def test_answers_are_paged(answers):
     found = answers(limit=2, offset=1)
 

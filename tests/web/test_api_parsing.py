@@ -85,7 +85,7 @@ def test_a_body_over_256_kib_is_413(api, make_user):
 
 
 def test_a_prompt_set_may_be_larger_and_has_its_own_limit(api, make_user):
-    client = api(make_user())
+    client = api(make_user(may=["studies.add_promptset"]))
     prompts = "\n".join("a prompt of some length, for its bytes" for _ in range(20_000))
     body = {"slug": "large", "name": "Large", "source": "text", "text": prompts}
 

@@ -30,6 +30,7 @@ def test_a_trial_shows_parameters_kernel_and_scores(api, study):
 
     assert trial["parameters"] == {"max_weight": {"attn.o_proj": 1.1}, "direction_scope": "global"}
     assert trial["kernel"] == {"attn.o_proj": [0.0, 1.1]}
+    assert (trial["direction"], trial["details"]) == ("global at 0.6", {})
     assert trial["scores"] == [SCORE]
     assert (trial["number"], trial["state"], trial["pareto"]) == (1, "complete", True)
 

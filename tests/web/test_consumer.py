@@ -8,8 +8,8 @@ from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 
 from heretic_web.asgi import application
-from studies import consumers
-from studies.consumers import BAD_MESSAGES, LOGGED_OUT, MAX_BAD_MESSAGES, NOT_VISIBLE
+from studies.consumers import news as consumers
+from studies.consumers.news import BAD_MESSAGES, LOGGED_OUT, MAX_BAD_MESSAGES, NOT_VISIBLE
 from studies.events import Noted, event_record, study_group
 from studies.models import Study
 from studies.relay import relay_get

@@ -281,6 +281,22 @@ def test_the_page_of_a_trial_has_its_numbers(page, make_study, make_trial, owner
     assert state_of(html, "page-data")["kernel"] == {"attn.o_proj": [0.0, 1.1]}
 
 
+def test_a_method_without_a_kernel_or_a_direction_lists_what_it_says(
+    page, make_study, make_trial, owner
+):
+    study = make_study(owner=owner)
+    make_trial(study, 3, details={"layers": "2–6", "reach": {"low": 1, "high": 2}, HOSTILE: 1})
+    html = page(f"/studies/{study.pk}/trials/3/")
+
+    assert "Ablation strength" not in html
+    assert "2–6" in html
+    assert "1 … 2" in html
+    assert HOSTILE not in html
+    (trial,) = state_of(page(f"/studies/{study.pk}/"), "study-trials")
+    assert (trial["kernel"], trial["direction"]) == ({}, "")
+    assert trial["details"]["layers"] == "2–6"
+
+
 def test_hostile_names_stay_text(page, make_study, make_trial, make_job, owner):
     study = make_study(owner=owner, name=HOSTILE, model=HOSTILE, status="running", error=HOSTILE)
     make_trial(study, 0, error=HOSTILE, parameters={HOSTILE: HOSTILE})

@@ -118,7 +118,8 @@ def checkpoint_of(path: str, revision: str | None) -> Checkpoint:
         return Checkpoint(Path(path), Path(path))
     try:
         # The weights are here already, since the model was loaded from them.
-        patterns = [*WANTED, f"{TEMPLATES}/*.jinja"]
+        # The card is no part of the model, but ours quotes it.
+        patterns = [*WANTED, f"{TEMPLATES}/*.jinja", "README.md"]
         snapshot = snapshot_download(path, revision=revision, allow_patterns=patterns)
     except Exception as error:
         raise load_error(path, error) from error

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 class Objective(NamedTuple):
     name: str
-    direction: str  # minimize, maximize
+    direction: Literal["minimize", "maximize"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

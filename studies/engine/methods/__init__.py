@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from studies.engine.errors import InvalidInputError, Problem
-from studies.engine.methods import directional
+from studies.engine.methods import arbitrary_rank, directional
 from studies.engine.methods.schema import Method
 from studies.engine.problems import shown, suggestion
 
-METHODS: Final[Mapping[str, Method]] = {one.name: one for one in (directional.METHOD,)}
+METHODS: Final[Mapping[str, Method]] = {
+    one.name: one for one in (directional.METHOD, arbitrary_rank.METHOD)
+}
 
 DEFAULT_METHOD: Final = directional.METHOD.name
 

@@ -53,7 +53,7 @@ def test_a_fork_shows_what_it_would_take_over_before_it_is_started(visit, origin
     expect(page.locator("#text-trials")).to_have_text("0 of 40 trials + 1 taken over")
     expect(page.locator("#waiting-list")).to_contain_text("attn.o_proj: 1.25")
     expect(page.locator('#trials tr[data-number="0"]')).to_contain_text("taken over")
-    expect(page.locator("#notes-list")).to_contain_text("1 of 2 finished trials fit")
+    expect(page.locator("#remarks-list")).to_contain_text("1 of 2 finished trials fit")
     fork = Study.objects.get(forked_from=original)
     assert fork.queued_trials.get().parameters == {"max_weight": {"attn.o_proj": 1.25}}
 

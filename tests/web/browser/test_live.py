@@ -278,7 +278,7 @@ def test_every_state_says_what_it_means(visit, make_study, make_job, owner, stat
 
 
 def test_a_logout_elsewhere_is_said(visit, study, monkeypatch, client):
-    monkeypatch.setattr("studies.consumers.ACCESS_CHECK_SECONDS", 0.2)
+    monkeypatch.setattr("studies.consumers.news.ACCESS_CHECK_SECONDS", 0.2)
     page = visit().goes_to(address(study))
     client.logout()
 

@@ -106,6 +106,31 @@ class TestNewStudy:
         assert (changed["value"], changed["source"]) == ({"low": 0.1, "high": 0.5}, "this study")
         assert self.visitor.complaints == []
 
+    def test_layers_that_stay_untouched_are_typed_as_numbers_and_ranges(self, form):
+        form.locator("#more > summary").click()
+        field = form.locator("label", has=form.locator('[name="untouched_layers"]'))
+        box = form.locator('[name="untouched_layers"]')
+        box.fill("0, 3\u20135, 5-2")
+        expect(field.locator(".problem")).to_contain_text("[2].high must not be below low")
+        box.fill("0, first")
+        expect(field.locator(".problem")).to_contain_text("not text")
+        box.fill("0, 3 to 5")
+        expect(field.locator(".problem")).to_be_hidden()
+        expect(field).to_contain_text("this study")
+
+        form.get_by_role("button", name="Save as draft").click()
+        expect(form.locator("#study-status")).to_have_text("Draft")
+        settings = {row["name"]: row["value"] for row in Study.objects.get().snapshot["settings"]}
+        assert settings["untouched_layers"] == [0, {"low": 3, "high": 5}]
+
+    def test_a_range_may_be_of_whole_numbers(self, form):
+        row = self.row(form, "max_weight", "mlp.down_proj")
+        row.get_by_label("What to do with").select_option("range")
+        row.get_by_label("low, ").fill("1")
+        row.get_by_label("high, ").fill("8")
+        row.get_by_label("whole").check()
+        expect(row).to_contain_text("1 … 8 (whole)")
+
     def test_errors_stand_at_their_fields(self, form):
         row = self.row(form, "max_weight", "attn.o_proj")
         row.get_by_label("What to do with").select_option("range")

@@ -20,7 +20,9 @@ export function exportRow(one, actions, open) {
       el("span", { class: "status", dataset: { status: status === "ready" ? "done" : status } },
         status[0].toUpperCase() + status.slice(1)),
       el("span", { class: "muted num" }, summary(one)),
-      el("span", { class: "push controls" }, ...buttons(one, actions))),
+      el("span", { class: "push controls" },
+        one.status === "ready" && el("a", { class: "button small", href: `/exports/${one.id}/` }, "Card and upload"),
+        ...buttons(one, actions))),
     one.job.progress.label && progress(one.job.progress),
     one.job.error && el("div", { class: "callout error" }, `${one.job.error} ${one.job.error_advice}`),
     ...(one.manifest ? details(one, open) : []));

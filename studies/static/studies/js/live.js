@@ -3,6 +3,7 @@
 import { mountAnnotation } from "./annotation.js";
 import { mountAnswers } from "./answers.js";
 import { call } from "./api.js";
+import { mountBrowserNotice } from "./browser-notice.js";
 import { mountControls } from "./controls.js";
 import { completeTrials, frontOrder } from "./derived.js";
 import { byId, el, readJson, setText, throttled, toggle } from "./dom.js";
@@ -52,7 +53,9 @@ function drawNow() {
   showAnswers(hasAnswers(selected) ? selected : null);
 }
 const draw = throttled(drawNow, DRAW_EVERY);
-store.subscribe((_state, kind) => {
+const tell = mountBrowserNotice(/** @type {HTMLButtonElement} */ (byId("browser-notice")), store.state);
+store.subscribe((state, kind) => {
+  tell(state, kind);
   if (["status_changed", "trial_finished", "trial_failed"].includes(kind)) refresh();
   draw();
 });

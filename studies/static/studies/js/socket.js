@@ -7,7 +7,7 @@ const LONGEST_WAIT = 15000;
 const FINAL = {
   4400: "The live connection was closed because of unexpected messages. Reload the page.",
   4401: "You are logged out. Log in again to see live updates.",
-  4404: "This study is no longer available to you.",
+  4404: "What this page shows is no longer available to you.",
 };
 
 /**

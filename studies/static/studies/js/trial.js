@@ -11,7 +11,7 @@ import { RECOMMENDED } from "./table.js";
 /** @param {HTMLElement} root @param {string} studyUrl */
 export function mountTrial(root, studyUrl) {
   const empty = el("p", { class: "empty" },
-    "Click a point or a row to see a trial's parameters, kernel and answers.");
+    "Click a point or a row to see a trial's parameters and answers.");
   const head = el("div", { class: "trial-head" });
   const origin = el("div");
   const scores = el("div", { class: "scroll" });
@@ -60,8 +60,9 @@ export function mountTrial(root, studyUrl) {
       }
     }
     if (drawn?.number !== trial.number) return; // another was selected meanwhile
-    const { kernel, direction } = trial.kernel ? trial : details.get(trial.number);
-    parameters.replaceChildren(...parameterList({ ...trial, direction }));
+    const said = trial.kernel ? trial : details.get(trial.number);
+    const { kernel, direction } = said;
+    parameters.replaceChildren(...parameterList({ ...trial, direction, details: said.details }));
     const hasKernel = Object.keys(kernel ?? {}).length > 0;
     toggle(kernelTitle, hasKernel);
     toggle(kernelBox, hasKernel);
@@ -81,6 +82,7 @@ function headParts(trial, studyUrl) {
     el("span", { class: "muted num" }, duration(trial.seconds)),
     el("span", { class: "push links" },
       ...(byId("controls").hidden ? [] : tryLinks(trial, studyUrl)), // who only looks has none
+      trial.state === "complete" && el("a", { href: `${studyUrl}trials/${trial.number}/chat/` }, "Chat"),
       el("a", { href: `${studyUrl}trials/${trial.number}/` }, "Own page")),
   ].filter(Boolean);
 }
@@ -121,5 +123,6 @@ function interval({ low, high }) {
 function parameterList(trial) {
   const rows = flatParameters(trial.parameters).map(([name, raw]) => [name, value(raw)]);
   if (trial.direction) rows.push(["direction", trial.direction]);
+  for (const [name, raw] of Object.entries(trial.details ?? {})) rows.push([name, value(raw)]);
   return rows.flatMap(([name, text]) => [el("dt", {}, name), el("dd", { class: "num" }, text)]);
 }

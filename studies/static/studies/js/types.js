@@ -5,8 +5,8 @@
  *   baseline: number|null, low: number|null, high: number|null}} Score
  * @typedef {{number: number, state: "complete"|"failed"|"interrupted",
  *   source: "sampled"|"enqueued"|"taken_over", origin: TrialRef|null, parameters: Object,
- *   kernel?: Object<string, number[]>, direction?: string, scores: Score[], seconds: number,
- *   pareto: boolean, recommended: boolean, note: string, tags: string[], error: string}} Trial
+ *   kernel?: Object<string, number[]>, direction?: string, details?: Object<string, any>,
+ *   scores: Score[], seconds: number, pareto: boolean, recommended: boolean, note: string, tags: string[], error: string}} Trial
  * @typedef {{study: string, number: number}} TrialRef
  * @typedef {{id: number, parameters: Object, origin: TrialRef|null}} Waiting
  * @typedef {{name: string, direction: string, baseline: number|null,
