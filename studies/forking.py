@@ -93,7 +93,8 @@ def _components(
     # The model is not here: what its study has found out stays, unless other components are
     # asked for; the worker leaves out what the model turns out to lack.
     setting = settings["target_components"]
-    found = [one for one in components_of(study.snapshot) if one in (setting.value or [one])]
+    asked = setting.value if isinstance(setting.value, list) else None
+    found = [one for one in components_of(study.snapshot) if asked is None or one in asked]
     if setting.source == STUDY or not found:
         found = list(dict.fromkeys([*found, *shown]))
     return found, [one for one in further if one not in found]

@@ -1,6 +1,6 @@
 """What of a model a study ablates, and the parameters that this takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from studies.engine.components import Site, components_of
 from studies.engine.errors import InvalidInputError, Problem
@@ -49,3 +49,22 @@ def fitting_values(
     ]
     refuse([Problem(f"parameters.{key}", "has no value") for key in keys if key not in resolved])
     return {key: resolved[key] for key in keys}
+
+
+def details_within(
+    details: Mapping[str, object], ablated: Collection[tuple[str, int]]
+) -> dict[str, object]:
+    """A method's description of a trial, its kernel 0 where nothing is ablated.
+
+    `ablated` holds (component, layer index).
+    """
+    if not isinstance(kernel := details.get("kernel"), Mapping):
+        return dict(details)
+    shown = {
+        component: [
+            weight if (component, layer_index) in ablated else 0.0
+            for layer_index, weight in enumerate(weights)
+        ]
+        for component, weights in kernel.items()
+    }
+    return {**details, "kernel": shown}

@@ -20,7 +20,7 @@ from studies.engine.parameters import Key
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prompts import Prompt, TokenBatch
 from studies.engine.results import Direction, ResponseSet, Score, SessionFacts, TrialResult
-from studies.engine.scope import fitting_values, targeted_sites
+from studies.engine.scope import details_within, fitting_values, targeted_sites
 from studies.engine.scorers import load_scorers
 from studies.engine.scorers.base import Measured, Need, PromptSlice, as_score
 from studies.engine.study_settings import MAX_TRIALS_PER_BATCH, StudySettings
@@ -141,7 +141,7 @@ class Session:
         begun = time.perf_counter()
         self._stop.check()
         sets = self._sets(many)
-        details = [self._details(parameters) for parameters in many]
+        details = [details_within(self.method.describe(one), self._ablated) for one in many]
         self._answering.limit.sets = sets.count
         try:
             apply()
@@ -166,20 +166,6 @@ class Session:
             as_score(scorer, one, before.value)
             for scorer, one, before in zip(self._scorers, measured, self._baseline, strict=True)
         ]
-
-    def _details(self, parameters: Mapping[Key, float | str]) -> dict[str, object]:
-        """The method's description; its kernel is 0 where nothing is ablated."""
-        details = self.method.describe(parameters)
-        if not isinstance(kernel := details.get("kernel"), Mapping):
-            return details
-        shown = {
-            component: [
-                weight if (component, layer_index) in self._ablated else 0.0
-                for layer_index, weight in enumerate(weights)
-            ]
-            for component, weights in kernel.items()
-        }
-        return {**details, "kernel": shown}
 
     def judge(self) -> Judge:
         """What scores another model as this session scores its trials."""
