@@ -12,7 +12,7 @@ from ninja import NinjaAPI
 from ninja.errors import ValidationErrorContext
 from ninja.openapi.schema import OpenAPISchema
 
-from studies.api.answers import ProblemOut
+from studies.api.answers.problems import ProblemOut
 from studies.api.errors import CONTENT_TYPE, Answer, answer, problem
 from studies.engine.errors import InvalidInputError, Problem
 from studies.engine.tables import problems_of

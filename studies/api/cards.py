@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Router
 
 from studies import commands, selectors
-from studies.api.answers import CardOut
+from studies.api.answers.exports import CardOut
 from studies.api.auth import ApiRequest
 from studies.api.schemas import CardIn, ExportId
 from studies.cards import card_text

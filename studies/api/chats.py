@@ -5,7 +5,8 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Status
 
 from studies import commands, selectors
-from studies.api.answers import ChatOut, ChatRow, Page, TurnOut, page_of
+from studies.api.answers.chats import ChatOut, ChatRow, TurnOut
+from studies.api.answers.paging import Page, page_of
 from studies.api.auth import ApiRequest
 from studies.api.schemas import ChatId, ChatQuery, StudyId, TrialNumber
 from studies.engine.chat_options import ChatSettings, ChatTurnIn

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.shortcuts import aget_object_or_404
 from ninja import Query, Router
 
-from studies.api.answers import EventsOut
+from studies.api.answers.studies import EventsOut
 from studies.api.auth import ApiRequest
 from studies.api.schemas import EventQuery, StudyId
 from studies.selectors import events_after, studies_visible_to

@@ -6,7 +6,7 @@ from django.shortcuts import aget_object_or_404, get_object_or_404
 from ninja import Router, Status
 
 from studies import commands, selectors
-from studies.api.answers import ExportOut
+from studies.api.answers.exports import ExportOut
 from studies.api.auth import ApiRequest
 from studies.api.schemas import ExportId, FilePath, StudyId, TrialNumber
 from studies.downloads import file_response

@@ -5,7 +5,8 @@ from django.shortcuts import get_object_or_404
 from ninja import Router, Status
 
 from studies import commands
-from studies.api.answers import ForkPreviewOut, Page, StudyOut, WaitingOut
+from studies.api.answers.paging import Page
+from studies.api.answers.studies import ForkPreviewOut, StudyOut, WaitingOut
 from studies.api.auth import LOOKING, ApiRequest, allowed
 from studies.api.fingerprints import fingerprint
 from studies.api.schemas import EnqueueIn, ForkIn, ForkPreviewIn, IdempotencyKey, StudyId

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from ninja import Router
 
-from studies.api.answers import HealthOut
+from studies.api.answers.work import HealthOut
 from studies.selectors import workers_seen
 
 router = Router(tags=["health"])

@@ -5,7 +5,8 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Status
 
 from studies import commands
-from studies.api.answers import JobOut, Page, page_of
+from studies.api.answers.paging import Page, page_of
+from studies.api.answers.work import JobOut
 from studies.api.auth import ApiRequest
 from studies.api.schemas import JobId, JobQuery, PriorityIn
 from studies.models import Job

@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router
 
 from studies import commands, selectors
-from studies.api.answers import AnswersOut, LabelOut
+from studies.api.answers.trials import AnswersOut, LabelOut
 from studies.api.auth import ApiRequest
 from studies.api.schemas import AnswerPosition, AnswerQuery, LabelIn, StudyId, TrialNumber
 from studies.models import Study, Trial

@@ -4,7 +4,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Router, Status
 
 from studies import commands, selectors
-from studies.api.answers import NoticeDeliveryOut, NoticeTargetOut
+from studies.api.answers.notices import NoticeDeliveryOut, NoticeTargetOut
 from studies.api.auth import ApiRequest
 from studies.api.schemas import NoticeTargetId, NoticeTargetIn, NoticeTargetPatch
 from studies.models import NoticeTarget

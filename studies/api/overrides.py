@@ -5,7 +5,8 @@ from django.shortcuts import get_object_or_404
 from ninja import Path, Query, Router, Status
 
 from studies import commands
-from studies.api.answers import OverrideOut, Page, page_of
+from studies.api.answers.paging import Page, page_of
+from studies.api.answers.presets import OverrideOut
 from studies.api.auth import ApiRequest, allowed
 from studies.api.documents import body_of, described_as
 from studies.api.schemas import MAX_INTEGER, PageQuery

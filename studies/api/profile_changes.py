@@ -5,7 +5,7 @@ from ninja import Status
 
 from studies import commands
 from studies.api import profiles
-from studies.api.answers import ProfileDetailOut
+from studies.api.answers.presets import ProfileDetailOut
 from studies.api.auth import ApiRequest, allowed
 from studies.api.documents import body_of, described_as
 from studies.api.schemas import Slug

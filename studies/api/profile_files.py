@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Status
 
-from studies.api.answers import ProfileImportOut
+from studies.api.answers.presets import ProfileImportOut
 from studies.api.auth import ApiRequest, allowed
 from studies.api.parsing import TOML, toml_body
 from studies.api.schemas import ImportQuery, Slug, TomlQuery

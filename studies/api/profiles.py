@@ -3,7 +3,8 @@ from typing import Any
 from django.shortcuts import get_object_or_404
 from ninja import Query, Router
 
-from studies.api.answers import Page, ProfileDetailOut, ProfileOut, ResolvedOut, page_of
+from studies.api.answers.paging import Page, page_of
+from studies.api.answers.presets import ProfileDetailOut, ProfileOut, ResolvedOut
 from studies.api.auth import LOOKING, ApiRequest, allowed
 from studies.api.schemas import PageQuery, ResolveIn, Slug
 from studies.commands.enqueuing import entries_read

@@ -4,7 +4,8 @@ from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Status
 
-from studies.api.answers import Page, PromptSetOut, PromptSetRow, page_of
+from studies.api.answers.paging import Page, page_of
+from studies.api.answers.presets import PromptSetOut, PromptSetRow
 from studies.api.auth import ApiRequest, allowed
 from studies.api.schemas import PageQuery, PromptSetIn, Slug
 from studies.commands import prompt_set_create

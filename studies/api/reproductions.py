@@ -4,7 +4,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Router, Status
 
 from studies import commands
-from studies.api.answers import PlanOut, ReproductionOut
+from studies.api.answers.exports import PlanOut, ReproductionOut
 from studies.api.auth import ApiRequest
 from studies.api.schemas import ReproductionIn
 from studies.engine.errors import InvalidInputError, Problem

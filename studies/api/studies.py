@@ -6,7 +6,8 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Status
 
 from studies import commands
-from studies.api.answers import Page, StudyOut, StudyRow, page_of
+from studies.api.answers.paging import Page, page_of
+from studies.api.answers.studies import StudyOut, StudyRow
 from studies.api.auth import ApiRequest
 from studies.api.fingerprints import fingerprint
 from studies.api.schemas import ExtendIn, IdempotencyKey, StudyId, StudyIn, StudyQuery

@@ -5,7 +5,8 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router
 
 from studies import commands, selectors
-from studies.api.answers import Page, ResponseOut, TrialOut, page_of
+from studies.api.answers.paging import Page, page_of
+from studies.api.answers.trials import ResponseOut, TrialOut
 from studies.api.auth import ApiRequest
 from studies.api.schemas import StudyId, TrialNumber, TrialQuery
 from studies.engine.annotations import TrialAnnotation

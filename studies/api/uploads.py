@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Router, Status
 
 from studies import commands, selectors
-from studies.api.answers import UploadOut
+from studies.api.answers.exports import UploadOut
 from studies.api.auth import ApiRequest
 from studies.api.schemas import ExportId, UploadIn
 from studies.models import Export

@@ -1,0 +1,1 @@
+"""What answers say; the parts that a method, a model or a scorer shapes stay open."""
