@@ -10,6 +10,7 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from studies.models import Study, StudyTag, Worker
+from studies.selectors import trial_detail
 from studies.urls import urlpatterns
 
 STATIC = Path(django_settings.BASE_DIR) / "studies/static/studies"
@@ -292,7 +293,7 @@ def test_a_method_without_a_kernel_or_a_direction_lists_what_it_says(
     assert "2–6" in html
     assert "1 … 2" in html
     assert HOSTILE not in html
-    (trial,) = state_of(page(f"/studies/{study.pk}/"), "study-trials")
+    trial = trial_detail(study, 3)
     assert (trial["kernel"], trial["direction"]) == ({}, "")
     assert trial["details"]["layers"] == "2–6"
 
