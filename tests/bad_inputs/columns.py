@@ -1,5 +1,6 @@
 """What a preset says of itself."""
 
+from studies.engine.methods import METHODS
 from studies.engine.presets import PresetChanges
 from tests.bad_inputs.inputs import CONTROL, INVISIBLE, OUTSIDE, PROMPTS, SLUG, SURROGATE, column
 
@@ -33,7 +34,7 @@ COLUMNS = [
     column("parent", 5, "must be text, not a number (got 5)"),
     column("parent", "a b", f'{PROMPTS} (got "a b")'),
     column("method", "directionl", '"directionl" is not a method; did you mean "directional"?'),
-    column("method", "", '"" is not a method; known: directional'),
+    column("method", "", f'"" is not a method; known: {", ".join(METHODS)}'),
     column("method", 5, "must be text, not a number (got 5)"),
     column("method", None, "must be text, not null"),
     column("model", "../../etc", 'must not climb to other folders (got "../../etc")'),

@@ -13,6 +13,9 @@ from studies.engine.values import Range
 METHOD = METHODS["directional"]
 visible = st.characters(exclude_categories=("Cs", "Cc", "Cf", "Zl", "Zp"))
 names = st.text(visible, min_size=1, max_size=20).filter(lambda text: not name_problem(text))
+models = st.from_regex(
+    r"[a-z0-9][a-zA-Z0-9._-]{0,20}(/[a-z0-9][a-zA-Z0-9._-]{0,20})?", fullmatch=True
+)
 proses = st.text(visible | st.sampled_from("\n\t\"'\\#"), max_size=40)
 comments = proses.map(tidy_comment)
 slugs = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,8})?", fullmatch=True)
@@ -103,7 +106,7 @@ def presets(draw, prompts=slugs):
         slug=draw(slugs),
         name=draw(names),
         description=draw(proses),
-        model=draw(st.just("") | names),
+        model=draw(st.just("") | models),
         settings=draw(settings(prompts)),
         parameters=draw(parameters()),
         overrides=draw(overrides()),

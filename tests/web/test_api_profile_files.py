@@ -26,7 +26,7 @@ ORDERED = TEXT.replace(
 @pytest.fixture
 def caller(api, make_user, make_profile):
     make_profile()
-    return api(make_user())
+    return api(make_user(may=["studies.add_profile", "studies.change_profile"]))
 
 
 def send(caller, text, query="", content_type=TOML):

@@ -17,6 +17,7 @@ STATIC = Path(django_settings.BASE_DIR) / "studies/static/studies"
 TEMPLATES = Path(django_settings.BASE_DIR) / "templates"
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 PUBLIC = {"login", "logout"}
+FORMS = {"export-detail"}  # pages with a form of their own
 
 
 @pytest.fixture
@@ -43,7 +44,8 @@ def state_of(html, name="study-state"):
 
 
 def address(pattern, study):
-    names = {"<uuid:study_id>": str(study.pk), "<int:number>": "0"}
+    any_id = str(study.pk)
+    names = {"<uuid:study_id>": any_id, "<int:number>": "0", "<uuid:export_id>": any_id}
     path = str(pattern.pattern)
     for name, value in names.items():
         path = path.replace(name, value)
@@ -65,8 +67,11 @@ def test_pages_answer_no_other_method(client, owner, make_study):
     client.force_login(owner)
     study = make_study(owner=owner)
     for pattern in urlpatterns:
-        if pattern.name not in PUBLIC:
+        if pattern.name in PUBLIC:
+            continue
+        if pattern.name not in FORMS:
             assert client.post(address(pattern, study)).status_code == 405, pattern
+        assert client.delete(address(pattern, study)).status_code == 405, pattern
 
 
 def test_all_page_addresses_are_served():
