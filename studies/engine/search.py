@@ -117,6 +117,15 @@ def ask(
     return trial, suggest(trial, resolved)
 
 
+def ask_on(
+    study: Study, trial_number: int, resolved: Mapping[Key, Value], sampler: TPESampler
+) -> Parameters:
+    """All parameters of a trial that was cut off while they were sampled; those it had stay."""
+    study.sampler = sampler
+    frozen = study.get_trials(deepcopy=False)[trial_number]
+    return suggest(Trial(study, frozen._trial_id), resolved)  # noqa: SLF001 - no public way
+
+
 def tell_complete(study: Study, trial_number: int, values: Sequence[float]) -> bool:
     """Store the objectives of a trial; False if it had ended already, which changes nothing.
 

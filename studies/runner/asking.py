@@ -39,6 +39,11 @@ class Asking:
         """Ask for what is missing of a group that was cut off while it was asked for."""
         return self._ask(min(most, self._left_of_group()))
 
+    def finish(self, number: int) -> Parameters:
+        """Sample what is missing of a trial that was cut off while it was asked for."""
+        sampler = search.sampler_for(self._seed, number, self._n_startup)
+        return search.ask_on(self._study, number, self._session.resolved, sampler)
+
     def _ask(self, count: int) -> list[Asked]:
         asked: list[Asked] = []
         for _ in range(count):

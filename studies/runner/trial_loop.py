@@ -183,19 +183,18 @@ class TrialLoop:
         ):
             row = rows.get(frozen.number)
             if row is None:
-                pending += self._restart(frozen)
+                pending.append(self._restart(frozen))
             elif row.state == Trial.State.COMPLETE:
                 search.tell_complete(self.optuna_study, frozen.number, row.values)
             else:
                 search.tell_failed(self.optuna_study, frozen.number)
         return pending
 
-    def _restart(self, frozen: optuna.trial.FrozenTrial) -> list[Asked]:
+    def _restart(self, frozen: optuna.trial.FrozenTrial) -> Asked:
         try:
-            return [(frozen.number, unflatten(frozen.params, self.session.resolved))]
-        except KeyError:  # it died while its parameters were being sampled
-            search.tell_failed(self.optuna_study, frozen.number)
-            return []
+            return frozen.number, unflatten(frozen.params, self.session.resolved)
+        except KeyError:  # its worker was lost while its parameters were being sampled
+            return frozen.number, self.asking.finish(frozen.number)
 
 
 def _reason(error: Exception) -> str:

@@ -7,6 +7,7 @@ import pytest
 from django.db import OperationalError
 
 from studies import commands, runner
+from studies.engine import search_space
 from studies.engine.errors import NonFiniteError
 from studies.engine.session import Session
 from studies.jobs import job_claim
@@ -173,6 +174,29 @@ def test_a_study_that_was_cut_off_goes_on_as_if_it_had_not_been(start, monkeypat
     assert cut.status == Status.COMPLETED
     assert parameters_of(cut) == parameters_of(straight)
     assert list(cut.trials.values_list("number", flat=True)) == list(range(6))
+
+
+def test_a_trial_cut_off_while_it_was_sampled_keeps_its_number(start, monkeypatch):
+    study = start(n_trials=3)
+    suggest_one, drawn = search_space._suggest_one, {}
+
+    def killed_at_third(trial, name, value):
+        if len(drawn) == 2:
+            raise Killed
+        drawn[name] = suggest_one(trial, name, value)
+        return drawn[name]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(search_space, "_suggest_one", killed_at_third)
+        patch.setattr("studies.runner.study_run._end", lambda *args: None)
+        with pytest.raises(Killed):
+            work(study)
+    Job.objects.filter(study=study).update(lease_until="2000-01-01T00:00Z")
+    work(study)
+
+    first, *others = study.trials.order_by("number")
+    assert [trial.number for trial in (first, *others)] == [0, 1, 2]
+    assert all(str(value) in str(first.parameters) for value in drawn.values())
 
 
 def start_again(start, study, **settings):
