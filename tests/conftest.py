@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import os
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -28,6 +29,8 @@ from studies.models import (
 from studies.permissions import RUN_STUDIES
 from studies.tokens import token_create
 
+# Compiling PaCMAP takes half a minute; a dozen points are as quick without.
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 SETTINGS = {
     "n_trials": 40,
     "good_prompts": "good",
