@@ -21,6 +21,7 @@ class JobKind(models.TextChoices):
     REPRODUCE = "reproduce", "Reproduce"
     UPLOAD = "upload", "Upload"
     CHAT = "chat", "Answer in a chat"
+    GEOMETRY = "geometry", "Residual geometry"
 
 
 class Worker(models.Model):

@@ -33,6 +33,10 @@ LABELS = {
     "converting": "Converting to GGUF",
     "verifying": "Checking that the export scores as the trial did",
     "chatting": "Answering in a chat",
+    "geometry_libraries": "Loading the libraries (the first time, they compile for a minute)",
+    "geometry": "Measuring the layers",
+    "projecting": "Projecting the layers",
+    "animating": "Drawing the animation",
 }
 
 

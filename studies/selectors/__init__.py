@@ -26,6 +26,12 @@ from studies.selectors.exports import (
     exports_of,
     exports_visible_to,
 )
+from studies.selectors.geometry import (
+    geometry_animation,
+    geometry_out,
+    geometry_table,
+    projection_out,
+)
 from studies.selectors.notices import (
     notice_deliveries_of,
     notice_target_out,
@@ -83,6 +89,9 @@ __all__ = [
     "exports_of",
     "exports_visible_to",
     "filter_counts",
+    "geometry_animation",
+    "geometry_out",
+    "geometry_table",
     "job_out",
     "jobs_visible_to",
     "notice_deliveries_of",
@@ -92,6 +101,7 @@ __all__ = [
     "override_document",
     "preset_document",
     "profiles_active",
+    "projection_out",
     "queue_places",
     "queue_rows",
     "recent_models",

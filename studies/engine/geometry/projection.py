@@ -17,6 +17,7 @@ from studies.engine.ports import Reporter, StopSignal
 Points = Float[np.ndarray, "prompt d_model"]
 Flat = Float[np.ndarray, "prompt 2"]
 
+ITERATIONS: Final = (100, 100, 250)  # of PaCMAP's three phases; its own default
 LEAST_PROMPTS: Final = 8  # PaCMAP needs a few neighbours and a few far points for each
 PHASE: Final = "projecting"
 
@@ -62,7 +63,7 @@ def projections(
 def _projected(points: Points, before: Flat | None, seed: int) -> Flat:
     # Scaled, because the library stops short of very small and very large numbers.
     centred = (points - points.mean(axis=0)) / np.abs(points).max()
-    reducer = PaCMAP(n_components=2, random_state=seed)
+    reducer = PaCMAP(n_components=2, random_state=seed, num_iters=ITERATIONS)
     flat: Flat = reducer.fit_transform(centred, init="pca" if before is None else before)
     return flat
 
