@@ -5,38 +5,78 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('studies', '0007_chats'),
+        ("studies", "0007_chats"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='job',
-            name='kind',
-            field=models.CharField(choices=[('study_run', 'Run a study'), ('export', 'Export'), ('reproduce', 'Reproduce'), ('upload', 'Upload'), ('chat', 'Answer in a chat'), ('geometry', 'Residual geometry')], max_length=20),
+            model_name="job",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("study_run", "Run a study"),
+                    ("export", "Export"),
+                    ("reproduce", "Reproduce"),
+                    ("upload", "Upload"),
+                    ("chat", "Answer in a chat"),
+                    ("geometry", "Residual geometry"),
+                ],
+                max_length=20,
+            ),
         ),
         migrations.CreateModel(
-            name='Geometry',
+            name="Geometry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('lines', models.JSONField(default=list)),
-                ('samples', models.JSONField(default=dict)),
-                ('measured_at', models.DateTimeField(blank=True, null=True)),
-                ('job', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='geometry', to='studies.job')),
-                ('study', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='geometry', to='studies.study')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("lines", models.JSONField(default=list)),
+                ("samples", models.JSONField(default=dict)),
+                ("measured_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "job",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="geometry",
+                        to="studies.job",
+                    ),
+                ),
+                (
+                    "study",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="geometry",
+                        to="studies.study",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'geometries',
+                "verbose_name_plural": "geometries",
             },
         ),
         migrations.CreateModel(
-            name='GeometryProjection',
+            name="GeometryProjection",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('points', models.JSONField()),
-                ('animation', models.BinaryField()),
-                ('geometry', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='projection', to='studies.geometry')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("points", models.JSONField()),
+                ("animation", models.BinaryField()),
+                (
+                    "geometry",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="projection",
+                        to="studies.geometry",
+                    ),
+                ),
             ],
         ),
     ]

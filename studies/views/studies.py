@@ -15,6 +15,7 @@ from studies.models import Study
 from studies.selectors import (
     HEAVY,
     dashboard,
+    geometry_out,
     objectives,
     recent_models,
     studies_visible_to,
@@ -99,7 +100,12 @@ def study_detail(request: HttpRequest, study_id: UUID) -> HttpResponse:
     study = get_object_or_404(visible, pk=study_id)
     # The event number comes with the study, so whatever is read later is at least as new.
     state = study_state(study)
-    context = {"study": study, "state": state, "trials": trial_rows(study, state["recommended"])}
+    context = {
+        "study": study,
+        "state": state,
+        "trials": trial_rows(study, state["recommended"]),
+        "geometry": geometry_out(study),
+    }
     return render(request, "studies/detail.html", context)
 
 

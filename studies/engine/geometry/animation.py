@@ -51,7 +51,8 @@ def animated(
     for number, (index, flat, pause) in enumerate(steps):
         stop.check()
         reporter.phase(PHASE, done=number, total=len(steps))
-        picture = _drawn(flat / scale, n_good, f"Layer {index} of {len(points) - 1}", index)
+        title = f"Layer index {index} of {len(points) - 1}" if index else "Embedding"
+        picture = _drawn(flat / scale, n_good, title)
         pictures.append(picture.quantize(palette=palette, dither=Image.Dither.NONE))
         times.append(pause)
     out = io.BytesIO()
@@ -85,16 +86,12 @@ def _steps(
             yield index, flat + eased * (points[index + 1] - flat), STEP
 
 
-def _drawn(
-    flat: Float[np.ndarray, "prompt 2"], n_good: int, title: str, index: int
-) -> Image.Image:
+def _drawn(flat: Float[np.ndarray, "prompt 2"], n_good: int, title: str) -> Image.Image:
     """Draw one frame; places are within −1 and 1."""
     picture = Image.new("RGB", (SIZE[0] * SHARP, SIZE[1] * SHARP), WHITE)
     draw = ImageDraw.Draw(picture)
-    name = "embedding" if index == 0 else title
-    draw.text(
-        (EDGE * SHARP, 10 * SHARP), name.capitalize(), INK, ImageFont.load_default(20 * SHARP)
-    )
+    large = ImageFont.load_default(20 * SHARP)
+    draw.text((EDGE * SHARP, 10 * SHARP), title, INK, large)
     small = ImageFont.load_default(14 * SHARP)
     _legend(draw, small, n_good, len(flat) - n_good)
     side = (min(SIZE[0], SIZE[1] - HEAD) / 2 - EDGE) * SHARP
