@@ -57,6 +57,9 @@ def test_a_median_that_is_one_of_the_points_is_found_and_one_that_is_not_is_left
     # Most of all points lie at the origin: no other place can be better.
     heavy = np.concatenate([np.zeros((8, 2)), cloud(6, 2, at=3)])
     np.testing.assert_allclose(geometric_median(heavy), [0, 0], atol=1e-6)
+    # The mean, where it begins, is a point and the median, though the others pull at it.
+    held = np.array([[0.0, 0], [0, 0], [0, 0], [-1, 0], [-1, 0], [2, 0]])
+    np.testing.assert_array_equal(geometric_median(held), [0, 0])
     # The mean, where it begins, is a point, and not the median.
     start = np.array([[0.0, 0], [-1, 0], [-1, 0.5], [-1, -0.5], [3, 0]])
     assert np.allclose(start.mean(0), 0)
