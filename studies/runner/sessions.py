@@ -34,7 +34,7 @@ from studies.runner.prompts import prompts_load
 logger = logging.getLogger(__name__)
 LEAST_FREE = 0.1  # of the machine's memory; below, an idle session is dropped
 # Settings of the search alone: studies that differ in nothing else share a session.
-SEARCH_ONLY = ("n_trials", "n_startup_trials")
+SEARCH_ONLY = ("n_trials", "n_startup_trials", "n_workers")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from tests.system.services import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
-START_SECONDS = 40
+START_SECONDS = 90
 LEASE_SECONDS = "6"
 
 
