@@ -3,6 +3,8 @@
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+torch.set_num_threads(1)  # more of them wait for each other beside a busy worker
+
 
 class PlainModel:
     """A folder of files, without anything of the product's around it."""
