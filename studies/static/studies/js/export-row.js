@@ -73,7 +73,7 @@ function details(one, open) {
 
 function verified({ equal, scores }) {
   const told = scores.map((s) => `${s.name} ${number(s.export)} (trial ${number(s.trial)})`).join(", ");
-  const what = equal ? "Reloaded, and it scores as the trial did" : "Reloaded; its scores differ from the trial's";
+  const what = equal ? "Reloaded; its scores agree with the trial's" : "Reloaded; its scores differ from the trial's";
   return el("p", { class: "muted" }, told ? `${what}: ${told}.` : `${what}.`);
 }
 

@@ -84,7 +84,7 @@ function optionsForm(strategies, submit) {
     .map((one) => el("p", { class: "muted" }, `${one.label.split(":")[0]} ${one.unavailable}.`));
   const form = el("form", { class: "export-form" },
     el("div", { class: "fields" },
-      field("What", strategy), field("Number format", dtype), rankField),
+      field("What", strategy, "", "field wide"), field("Number format", dtype), rankField),
     ...missing,
     el("button", { type: "submit", class: "button primary" }, "Export"));
   const adapt = () => toggle(rankField, strategy.value === "adapter");
@@ -99,7 +99,7 @@ function optionsForm(strategies, submit) {
   return form;
 }
 
-function field(label, input, hint = "") {
-  return el("label", { class: "field" }, el("span", {}, label), input,
+function field(label, input, hint = "", kind = "field") {
+  return el("label", { class: kind }, el("span", {}, label), input,
     hint && el("small", { class: "muted" }, hint));
 }
