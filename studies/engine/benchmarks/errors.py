@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Final
 
+from jinja2 import TemplateError
+
 from studies.engine.errors import EngineError
 from studies.engine.problems import SHOWN_CHARACTERS
 
@@ -11,7 +13,7 @@ from studies.engine.problems import SHOWN_CHARACTERS
 # none of these: they have to reach it as they are.
 TASK_FAULTS: Final = (
     ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError,
-    RuntimeError, SyntaxError, TypeError, ValueError,
+    RuntimeError, SyntaxError, TemplateError, TypeError, ValueError,
 )  # fmt: skip
 _REASON_CHARACTERS: Final = 300
 _NEAR: Final = 3  # names that are suggested

@@ -12,7 +12,6 @@ from studies.engine.batching import OutOfMemory, attempt, free_memory
 from studies.engine.benchmarks.port import Watch
 from studies.engine.errors import DeviceMemoryError
 from studies.engine.model import LoadedModel, row_bytes
-from studies.engine.ports import StopSignal
 
 SHARE: Final = 0.5  # of the free memory that a batch may take
 FLOAT32_BYTES: Final = 4
@@ -69,13 +68,18 @@ class WatchedModel(HFLM):
         self.batch_size_per_gpu = self._rows_for(requests)
         while True:
             self.cache_hook.begin(len(requests))
-            with asked_at_each_step(self._loaded, self._watch.stop):
+            with at_each_step(self._loaded, self._step):
                 answers = attempt(lambda: work(requests, disable_tqdm=True))
             if not isinstance(answers, OutOfMemory):
+                self.cache_hook.tell()
                 return answers
             if self.batch_size_per_gpu == 1:
                 raise DeviceMemoryError("Out of memory with a single example at a time.")
             self.batch_size_per_gpu //= 2
+
+    def _step(self) -> None:
+        self._watch.stop.check()
+        self.cache_hook.tell()
 
     def _rows_for(self, requests: Sequence[Instance]) -> int:
         longest = max((_text_of(one) for one in requests), key=len)
@@ -89,9 +93,9 @@ class WatchedModel(HFLM):
 
 
 @contextmanager
-def asked_at_each_step(loaded: LoadedModel, stop: StopSignal) -> Iterator[None]:
-    """Ask whether to go on before each pass of the model, that of every generated token too."""
-    handle = loaded.model.register_forward_pre_hook(lambda module, inputs: stop.check())
+def at_each_step(loaded: LoadedModel, call: Callable[[], None]) -> Iterator[None]:
+    """Call before each pass of the model, that of every generated token too."""
+    handle = loaded.model.register_forward_pre_hook(lambda module, inputs: call())
     try:
         yield
     finally:
@@ -106,12 +110,15 @@ class _Counter:
 
     def begin(self, total: int) -> None:
         self._done, self._total = 0, total
-        self._watch.reporter.phase(self._watch.phase, done=0, total=total)
+        self.tell()
+
+    def tell(self) -> None:
+        """Report how far it is: between batches, whose answers come all at once."""
+        self._watch.reporter.phase(self._watch.phase, done=self._done, total=self._total)
 
     def add_partial(self, attribute: str, request: Iterable[object], answer: object) -> None:
         """Take one answer; the harness's own name for it."""
         self._done = min(self._done + 1, self._total)
-        self._watch.reporter.phase(self._watch.phase, done=self._done, total=self._total)
 
 
 def _text_of(request: Instance) -> str:

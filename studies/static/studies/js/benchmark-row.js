@@ -47,6 +47,7 @@ function scores(one, open) {
   return [
     benchmarkTable(rows.filter((row) => !row.is_part)),
     ...one.results.map((task) => partsOf(one, task, open)),
+    el("p", { class: "muted" }, "± is one standard error. A difference in bold is larger than chance explains."),
     reused.length > 0 && el("p", { class: "muted" },
       `The original's scores on ${reused.join(", ")} are those of an earlier benchmark.`),
   ].filter(Boolean);
