@@ -69,6 +69,7 @@ class Catalogue:
             TaskError: and its kinds: its data cannot be had, or it needs code of the hub's.
         """
         try:
+            # Nothing else in a worker uses relative paths.
             with quiet(), chdir(self._folder_of(name)):
                 found: Tasks = self._manager.load(name)
         except HubProgramError as error:

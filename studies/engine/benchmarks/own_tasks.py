@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -61,25 +62,35 @@ def _files(roots: Sequence[Path]) -> list[Path]:
 
 
 def _tasks_of(file: Path) -> Iterator[OwnTask]:
+    try:
+        stat = file.stat()
+    except OSError:  # it has just gone
+        return
+    if stat.st_size <= MAX_BYTES:
+        yield from _parsed(file, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=MAX_FILES)
+def _parsed(file: Path, _mtime: int, _size: int) -> tuple[OwnTask, ...]:
+    """The task in a file, or nothing; read again only when the file has changed."""
     content = _read(file)
     name = content.get("group") or content.get("task")
     if not isinstance(name, str) or not is_task_name(name):
-        return
+        return ()
     said = content.get("metadata")
     metadata = said if isinstance(said, Mapping) else {}
     models = metadata.get("models")
-    yield OwnTask(
+    task = OwnTask(
         name,
         str(metadata.get("about") or ""),
         tuple(str(one) for one in models) if isinstance(models, list) else (),
         metadata.get("apply_chat_template") is True,
     )
+    return (task,)
 
 
 def _read(file: Path) -> Mapping[str, Any]:
     try:
-        if file.stat().st_size > MAX_BYTES:
-            return {}
         content = yaml.load(file.read_bytes(), _Reader)  # noqa: S506 - a safe loader
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return {}

@@ -30,6 +30,7 @@ class WatchedModel(HFLM):
             tokenizer=copy.deepcopy(loaded.tokenizer),
             backend="causal",
             batch_size=batch_size,
+            softmax_dtype="float32",  # sums of log-probabilities in half precision lose digits
             trust_remote_code=False,
         )
         self._loaded, self._most, self._watch = loaded, batch_size, watch
