@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -23,7 +24,7 @@ from studies.engine.benchmarks.port import Watch
 from studies.engine.benchmarks.results import beside
 from studies.engine.benchmarks.scores import scores_of
 from studies.engine.ports import Silent, Stopped
-from tests.engine.tiny import tiny_model
+from tests.engine.tiny import tiny_model, tiny_tokenizer
 
 CHOICE = """
 task: {name}
@@ -154,6 +155,14 @@ def test_a_stop_is_read_between_two_tokens_and_leaves_the_model_as_it_was(folder
     assert not loaded.model._forward_pre_hooks
     assert loaded.tokenizer.padding_side == side
     assert torch.equal(loaded.model.lm_head.weight, weights)
+
+
+def test_the_tokenizer_of_the_session_stays_as_it_is(folder, loaded):
+    own = replace(loaded, tokenizer=tiny_tokenizer(pad_token=None))
+
+    run(folder, "choice", own, limit=1)
+
+    assert own.tokenizer.pad_token is None
 
 
 def test_a_batch_that_does_not_fit_is_halved(folder, loaded, monkeypatch):
