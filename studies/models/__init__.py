@@ -1,4 +1,5 @@
 from studies.models.annotations import AnswerLabel, StudyTag, TrialTag
+from studies.models.benchmark import Benchmark, OriginalScores
 from studies.models.chat import Chat, ChatEvent, ChatTurn
 from studies.models.export import Export
 from studies.models.job import Job, Worker
@@ -21,6 +22,7 @@ from studies.models.upload import Upload
 __all__ = [
     "AnswerLabel",
     "ApiToken",
+    "Benchmark",
     "Chat",
     "ChatEvent",
     "ChatTurn",
@@ -30,6 +32,7 @@ __all__ = [
     "ModelOverride",
     "NoticeDelivery",
     "NoticeTarget",
+    "OriginalScores",
     "ParameterSpec",
     "Profile",
     "PromptSet",

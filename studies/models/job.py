@@ -22,6 +22,7 @@ class JobKind(models.TextChoices):
     REPRODUCE = "reproduce", "Reproduce"
     UPLOAD = "upload", "Upload"
     CHAT = "chat", "Answer in a chat"
+    BENCHMARK = "benchmark", "Benchmark"
 
 
 class Worker(models.Model):

@@ -33,6 +33,8 @@ LABELS = {
     "converting": "Converting to GGUF",
     "verifying": "Checking that the export scores as the trial did",
     "chatting": "Answering in a chat",
+    "finding tasks": "Finding the tasks",
+    "fetching tasks": "Fetching the tasks' data",
 }
 
 
@@ -54,7 +56,7 @@ class JobReporter:
             self.store(
                 {
                     "phase": name,
-                    "label": LABELS.get(name, name.capitalize()),
+                    "label": LABELS.get(name, name[:1].upper() + name[1:]),
                     "done": done,
                     "total": total,
                     "eta_seconds": self._eta(done, total, now),

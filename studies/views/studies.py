@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from studies.models import Study
 from studies.selectors import (
     HEAVY,
+    benchmark_overview,
     dashboard,
     objectives,
     recent_models,
@@ -99,7 +100,12 @@ def study_detail(request: HttpRequest, study_id: UUID) -> HttpResponse:
     study = get_object_or_404(visible, pk=study_id)
     # The event number comes with the study, so whatever is read later is at least as new.
     state = study_state(study)
-    context = {"study": study, "state": state, "trials": trial_rows(study, state["recommended"])}
+    context = {
+        "study": study,
+        "state": state,
+        "trials": trial_rows(study, state["recommended"]),
+        "benchmarks": benchmark_overview(request.user, study),
+    }
     return render(request, "studies/detail.html", context)
 
 

@@ -39,7 +39,8 @@ function summary(one) {
   return parts.filter(Boolean).join(" · ");
 }
 
-function progress({ label, done, total, eta_seconds: left }) {
+/** How far a job is, in words and as a bar. */
+export function progress({ label, done, total, eta_seconds: left }) {
   const bar = total > 0
     ? el("progress", { max: total, value: done, "aria-label": label })
     : el("progress", { "aria-label": label });
