@@ -9,6 +9,7 @@ from studies.api import (
     exports,
     figures,
     forks,
+    geometry,
     health,
     jobs,
     labels,
@@ -49,6 +50,7 @@ api.add_router("/studies", trials.router)
 api.add_router("/studies", labels.router)
 api.add_router("/studies", figures.router)
 api.add_router("/studies", downloads.router)
+api.add_router("/studies", geometry.router)
 api.add_router("/studies", events.router)
 api.add_router("/studies", exports.trial_router)
 api.add_router("/studies", chats.trial_router)

@@ -8,6 +8,7 @@ from studies.commands.creation import study_create
 from studies.commands.enqueuing import study_enqueue
 from studies.commands.exports import export_create, export_delete, export_reproduce
 from studies.commands.forks import study_fork
+from studies.commands.geometry import geometry_start
 from studies.commands.jobs import job_cancel, job_set_priority
 from studies.commands.notices import (
     notice_target_create,
@@ -48,6 +49,7 @@ __all__ = [
     "export_create",
     "export_delete",
     "export_reproduce",
+    "geometry_start",
     "job_cancel",
     "job_set_priority",
     "notice_target_create",

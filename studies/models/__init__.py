@@ -2,6 +2,7 @@ from studies.models.annotations import AnswerLabel, StudyTag, TrialTag
 from studies.models.benchmark import Benchmark, OriginalScores
 from studies.models.chat import Chat, ChatEvent, ChatTurn
 from studies.models.export import Export
+from studies.models.geometry import Geometry, GeometryProjection
 from studies.models.job import Job, Worker
 from studies.models.notice import NoticeDelivery, NoticeTarget
 from studies.models.parameters import (
@@ -28,6 +29,8 @@ __all__ = [
     "ChatTurn",
     "Export",
     "FrozenPrompts",
+    "Geometry",
+    "GeometryProjection",
     "Job",
     "ModelOverride",
     "NoticeDelivery",

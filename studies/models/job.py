@@ -23,6 +23,7 @@ class JobKind(models.TextChoices):
     UPLOAD = "upload", "Upload"
     CHAT = "chat", "Answer in a chat"
     BENCHMARK = "benchmark", "Benchmark"
+    GEOMETRY = "geometry", "Residual geometry"
 
 
 class Worker(models.Model):

@@ -6,7 +6,15 @@ from functools import partial
 
 from studies.jobs import Lease
 from studies.models.job import JobKind
-from studies.runner import benchmarks, chats, exports, study_help, study_run, uploads
+from studies.runner import (
+    benchmarks,
+    chats,
+    exports,
+    geometry,
+    study_help,
+    study_run,
+    uploads,
+)
 from studies.runner.job_run import run_job
 from studies.runner.sessions import session_drop, session_rest
 
@@ -20,6 +28,7 @@ RUNNERS: Mapping[str, Runner] = {
     JobKind.UPLOAD: partial(run_job, uploads.upload),
     JobKind.CHAT: chats.run,
     JobKind.BENCHMARK: partial(run_job, benchmarks.benchmark),
+    JobKind.GEOMETRY: partial(run_job, geometry.geometry),
 }
 
 

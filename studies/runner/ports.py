@@ -35,6 +35,10 @@ LABELS = {
     "chatting": "Answering in a chat",
     "finding tasks": "Finding the tasks",
     "fetching tasks": "Fetching the tasks' data",
+    "geometry_libraries": "Loading the libraries (the first time, they compile for a minute)",
+    "geometry": "Measuring the layers",
+    "projecting": "Projecting the layers",
+    "animating": "Drawing the animation",
 }
 
 

@@ -33,6 +33,12 @@ from studies.selectors.exports import (
     exports_of,
     exports_visible_to,
 )
+from studies.selectors.geometry import (
+    geometry_animation,
+    geometry_out,
+    geometry_table,
+    projection_out,
+)
 from studies.selectors.notices import (
     notice_deliveries_of,
     notice_target_out,
@@ -95,6 +101,9 @@ __all__ = [
     "exports_of",
     "exports_visible_to",
     "filter_counts",
+    "geometry_animation",
+    "geometry_out",
+    "geometry_table",
     "job_out",
     "jobs_visible_to",
     "notice_deliveries_of",
@@ -104,6 +113,7 @@ __all__ = [
     "override_document",
     "preset_document",
     "profiles_active",
+    "projection_out",
     "queue_places",
     "queue_rows",
     "recent_models",

@@ -16,6 +16,7 @@ from studies.selectors import (
     HEAVY,
     benchmark_overview,
     dashboard,
+    geometry_out,
     objectives,
     recent_models,
     studies_visible_to,
@@ -105,6 +106,7 @@ def study_detail(request: HttpRequest, study_id: UUID) -> HttpResponse:
         "state": state,
         "trials": trial_rows(study, state["recommended"]),
         "benchmarks": benchmark_overview(request.user, study),
+        "geometry": geometry_out(study),
     }
     return render(request, "studies/detail.html", context)
 

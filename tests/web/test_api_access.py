@@ -91,11 +91,12 @@ def id_operations():
 
 
 @pytest.fixture
-def world(make_user, make_study, make_trial, make_job, make_export, make_benchmark):
-    """A study with a trial, a job, an export and a benchmark, and who may want them."""
+def world(make_user, make_study, make_trial, make_job, make_export, make_benchmark, make_geometry):
+    """A study with a trial, a job, and what was made of them, and the three who may want it."""
     owner, staff, stranger = make_user("owner"), make_user("s", is_staff=True), make_user("other")
     study = make_study(owner=owner, status="running")
     export = make_export(make_trial(study, 0), files=EXPORTED)
+    make_geometry(study)
     job = make_job(study, status="running")
     people = {"owner": owner, "staff": staff, "stranger": stranger}
     ids = {"study_id": study.pk, "number": 0, "job_id": job.pk}
