@@ -23,6 +23,7 @@ from studies.models.study import StudyStatus as Status
 
 LEASE = timedelta(seconds=settings.LEASE_SECONDS)
 MAX_ATTEMPTS = 3  # starts without any stored progress in between
+HELPERS_PRIORITY = -1
 ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 LOST_ADVICE = "It probably ran out of memory: try a smaller batch size."
 
@@ -183,6 +184,31 @@ def jobs_reap() -> int:
     return len(lost)
 
 
+def helpers_call(study_id: UUID, count: int) -> None:
+    """Have so many helpers of a study's run in the queue or at work; the caller rings the bell.
+
+    They come after everything else that waits: a study that nobody works on goes first.
+    """
+    helpers = Job.objects.filter(study_id=study_id, kind=JobKind.STUDY_HELP, status__in=ACTIVE)
+    for _ in range(count - helpers.count()):
+        job_enqueue(study_id, JobKind.STUDY_HELP, priority=HELPERS_PRIORITY)
+
+
+def helpers_at_work(study_id: UUID) -> QuerySet[Job]:
+    """The helpers of a study's run that a worker does now."""
+    return Job.objects.filter(study_id=study_id, kind=JobKind.STUDY_HELP, status=JobStatus.RUNNING)
+
+
+def helpers_dismiss(study_id: UUID) -> None:
+    """Cancel the helpers of a study that wait, ask those at work to end.
+
+    Called before the study's own row is changed, as their trials lock the two in that order.
+    """
+    helpers = Job.objects.filter(study_id=study_id, kind=JobKind.STUDY_HELP)
+    for job_id in helpers.filter(status__in=ACTIVE).values_list("pk", flat=True):
+        job_stop(job_id)
+
+
 def worker_jobs_release(worker_id: str) -> None:
     """End the leases of a worker that is known to be dead."""
     Job.objects.filter(worker_id=worker_id, status=JobStatus.RUNNING).update(
@@ -193,6 +219,8 @@ def worker_jobs_release(worker_id: str) -> None:
 def _abandon(job: Job, reason: str) -> None:
     """Leave a running job to the next worker, or end it where it is to stop."""
     runs_study = job.kind == JobKind.STUDY_RUN
+    if runs_study:
+        helpers_dismiss(job.study_id)
     if job.stop_requested or (runs_study and job.study.status == Status.STOPPING):
         _end(job, JobStatus.CANCELED)
         if runs_study:
@@ -208,7 +236,10 @@ def _give_up(job: Job) -> None:
         f"Its worker was lost {job.attempt} times in a row.", "worker_lost", LOST_ADVICE
     )
     _end(job, JobStatus.FAILED, failure=lost)
-    if job.kind != JobKind.STUDY_RUN or job.study.status in FINAL:
+    if job.kind != JobKind.STUDY_RUN:
+        return
+    helpers_dismiss(job.study_id)
+    if job.study.status in FINAL:
         return
     study_transition(
         job.study_id,

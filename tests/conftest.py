@@ -17,6 +17,7 @@ from studies.engine.chat_options import ChatSettings
 from studies.engine.geometry_columns import COLUMNS
 from studies.exporting import export_folder
 from studies.models import (
+    Benchmark,
     Chat,
     ChatTurn,
     Export,
@@ -205,6 +206,22 @@ def make_export(db, make_job, settings, tmp_path):
 
 
 @pytest.fixture
+def make_benchmark(db, make_job):
+    """Return a factory: `make_benchmark(trial)`, done, on one task; or with other fields."""
+
+    def make(trial, *, status="done", **fields):
+        job_fields = {"kind": Job.Kind.BENCHMARK, "payload": {"trial": trial.number}}
+        job = make_job(trial.study, status=status, **job_fields)
+        options = {
+            "tasks": ["arc_easy"], "limit": 50, "num_fewshot": None, "apply_chat_template": False,
+        }  # fmt: skip
+        given = {"options": options, "results": [TASK_RESULT] if status == "done" else []}
+        return Benchmark.objects.create(study=trial.study, trial=trial, job=job, **given | fields)
+
+    return make
+
+
+@pytest.fixture
 def make_geometry(db, make_job):
     """Return a factory: `make_geometry(study)`, measured; each set has two prompts."""
 
@@ -237,6 +254,23 @@ def make_geometry(db, make_job):
         return geometry
 
     return make
+
+
+def task_scores(task, value, stderr, *, is_part=False):
+    """The scores of one model on a task, as the worker stores them."""
+    metric = {
+        "name": "acc", "filter": "none", "value": value, "stderr": stderr, "higher_is_better": True
+    }  # fmt: skip
+    counts = {"n": 50, "n_all": 2376, "num_fewshot": 0}
+    return {"task": task, "is_part": is_part, "metrics": [metric], **counts}
+
+
+TASK_RESULT = {
+    "name": "arc_easy",
+    "original": [task_scores("arc_easy", 0.8, 0.02)],
+    "ablated": [task_scores("arc_easy", 0.7, 0.03)],
+    "reused": False,
+}
 
 
 def write_export(export, files):

@@ -1,6 +1,7 @@
 """The REST API: `path("api/v1/", api.urls)`."""
 
 from studies.api import (
+    benchmarks,
     cards,
     chats,
     downloads,
@@ -53,6 +54,8 @@ api.add_router("/studies", geometry.router)
 api.add_router("/studies", events.router)
 api.add_router("/studies", exports.trial_router)
 api.add_router("/studies", chats.trial_router)
+api.add_router("/studies", benchmarks.study_router)
+api.add_router("/benchmarks", benchmarks.router)
 api.add_router("/chats", chats.router)
 api.add_router("/exports", exports.router)
 api.add_router("/exports", cards.router)

@@ -1,6 +1,7 @@
 """What a user may do, whoever asks: page, API or admin."""
 
 from studies.commands.annotations import answer_label, study_annotate, trial_annotate
+from studies.commands.benchmarks import benchmark_create, benchmark_delete
 from studies.commands.cards import card_update
 from studies.commands.chats import chat_create, chat_delete, chat_stop, chat_turn
 from studies.commands.creation import study_create
@@ -38,6 +39,8 @@ __all__ = [
     "ImportResult",
     "UploadRequest",
     "answer_label",
+    "benchmark_create",
+    "benchmark_delete",
     "card_update",
     "chat_create",
     "chat_delete",

@@ -1,4 +1,5 @@
 from studies.models.annotations import AnswerLabel, StudyTag, TrialTag
+from studies.models.benchmark import Benchmark, OriginalScores
 from studies.models.chat import Chat, ChatEvent, ChatTurn
 from studies.models.export import Export
 from studies.models.geometry import Geometry, GeometryProjection
@@ -22,6 +23,7 @@ from studies.models.upload import Upload
 __all__ = [
     "AnswerLabel",
     "ApiToken",
+    "Benchmark",
     "Chat",
     "ChatEvent",
     "ChatTurn",
@@ -33,6 +35,7 @@ __all__ = [
     "ModelOverride",
     "NoticeDelivery",
     "NoticeTarget",
+    "OriginalScores",
     "ParameterSpec",
     "Profile",
     "PromptSet",

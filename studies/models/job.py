@@ -17,10 +17,12 @@ class JobStatus(models.TextChoices):
 
 class JobKind(models.TextChoices):
     STUDY_RUN = "study_run", "Run a study"
+    STUDY_HELP = "study_help", "Help to run a study"
     EXPORT = "export", "Export"
     REPRODUCE = "reproduce", "Reproduce"
     UPLOAD = "upload", "Upload"
     CHAT = "chat", "Answer in a chat"
+    BENCHMARK = "benchmark", "Benchmark"
     GEOMETRY = "geometry", "Residual geometry"
 
 

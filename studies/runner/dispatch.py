@@ -6,7 +6,15 @@ from functools import partial
 
 from studies.jobs import Lease
 from studies.models.job import JobKind
-from studies.runner import chats, exports, geometry, study_run, uploads
+from studies.runner import (
+    benchmarks,
+    chats,
+    exports,
+    geometry,
+    study_help,
+    study_run,
+    uploads,
+)
 from studies.runner.job_run import run_job
 from studies.runner.sessions import session_drop, session_rest
 
@@ -14,10 +22,12 @@ Runner = Callable[[Lease, threading.Event], None]
 
 RUNNERS: Mapping[str, Runner] = {
     JobKind.STUDY_RUN: study_run.run,
+    JobKind.STUDY_HELP: study_help.run,
     JobKind.EXPORT: partial(run_job, exports.export),
     JobKind.REPRODUCE: partial(run_job, exports.reproduce),
     JobKind.UPLOAD: partial(run_job, uploads.upload),
     JobKind.CHAT: chats.run,
+    JobKind.BENCHMARK: partial(run_job, benchmarks.benchmark),
     JobKind.GEOMETRY: partial(run_job, geometry.geometry),
 }
 

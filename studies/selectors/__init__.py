@@ -8,6 +8,13 @@ from studies.selectors.answers import (
     filter_counts,
     trial_answers,
 )
+from studies.selectors.benchmarks import (
+    benchmark_choices,
+    benchmark_out,
+    benchmark_overview,
+    benchmarks_of,
+    benchmarks_visible_to,
+)
 from studies.selectors.chats import (
     active_turn,
     chat_events_after,
@@ -75,6 +82,11 @@ __all__ = [
     "agreements",
     "answer_out",
     "baseline_responses",
+    "benchmark_choices",
+    "benchmark_out",
+    "benchmark_overview",
+    "benchmarks_of",
+    "benchmarks_visible_to",
     "chat_events_after",
     "chat_out",
     "chat_row",

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from studies.models import Study
 from studies.selectors import (
     HEAVY,
+    benchmark_overview,
     dashboard,
     geometry_out,
     objectives,
@@ -104,6 +105,7 @@ def study_detail(request: HttpRequest, study_id: UUID) -> HttpResponse:
         "study": study,
         "state": state,
         "trials": trial_rows(study, state["recommended"]),
+        "benchmarks": benchmark_overview(request.user, study),
         "geometry": geometry_out(study),
     }
     return render(request, "studies/detail.html", context)

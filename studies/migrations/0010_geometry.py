@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("studies", "0007_chats"),
+        ("studies", "0009_benchmarks"),
     ]
 
     operations = [
@@ -16,10 +16,12 @@ class Migration(migrations.Migration):
             field=models.CharField(
                 choices=[
                     ("study_run", "Run a study"),
+                    ("study_help", "Help to run a study"),
                     ("export", "Export"),
                     ("reproduce", "Reproduce"),
                     ("upload", "Upload"),
                     ("chat", "Answer in a chat"),
+                    ("benchmark", "Benchmark"),
                     ("geometry", "Residual geometry"),
                 ],
                 max_length=20,
