@@ -17,6 +17,7 @@ from studies.api import (
     profile_files,
     prompt_sets,
     reproductions,
+    scorings,
     studies,
     trials,
     uploads,
@@ -51,6 +52,8 @@ api.add_router("/studies", downloads.router)
 api.add_router("/studies", events.router)
 api.add_router("/studies", exports.trial_router)
 api.add_router("/studies", chats.trial_router)
+api.add_router("/studies", scorings.study_router)
+api.add_router("/scorings", scorings.router)
 api.add_router("/chats", chats.router)
 api.add_router("/exports", exports.router)
 api.add_router("/exports", cards.router)

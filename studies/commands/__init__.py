@@ -30,6 +30,7 @@ from studies.commands.presets import (
 )
 from studies.commands.prompt_sets import prompt_set_check, prompt_set_create
 from studies.commands.reproduction import reproduction_create
+from studies.commands.rescoring import rescore_create
 from studies.commands.studies import study_extend, study_resume, study_start, study_stop
 from studies.commands.uploads import UploadRequest, upload_create
 
@@ -65,6 +66,7 @@ __all__ = [
     "prompt_set_check",
     "prompt_set_create",
     "reproduction_create",
+    "rescore_create",
     "study_annotate",
     "study_create",
     "study_enqueue",

@@ -176,6 +176,7 @@ class Session:
             max_response_length=self._settings.max_response_length,
             prefix=self._answering.prefix,
             batch_size=self._answering.limit.size or 1,
+            configs=self._settings.scorers,
         )
 
     def _check_prompts(self) -> None:

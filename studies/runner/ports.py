@@ -33,6 +33,7 @@ LABELS = {
     "converting": "Converting to GGUF",
     "verifying": "Checking that the export scores as the trial did",
     "chatting": "Answering in a chat",
+    "held-out original": "Scoring the original on held-out prompts",
 }
 
 

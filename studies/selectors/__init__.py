@@ -39,6 +39,13 @@ from studies.selectors.queue import (
     study_places,
     workers_seen,
 )
+from studies.selectors.scorings import (
+    rescore_choices,
+    rescores_of,
+    scoring_out,
+    scorings_visible_to,
+    trial_rescores,
+)
 from studies.selectors.studies import (
     HEAVY,
     events_after,
@@ -96,6 +103,10 @@ __all__ = [
     "queue_rows",
     "recent_models",
     "recommended_number",
+    "rescore_choices",
+    "rescores_of",
+    "scoring_out",
+    "scorings_visible_to",
     "studies_open",
     "studies_visible_to",
     "studies_with_trials",
@@ -106,6 +117,7 @@ __all__ = [
     "trial_answers",
     "trial_detail",
     "trial_out",
+    "trial_rescores",
     "trial_responses",
     "trial_rows",
     "trials_of",

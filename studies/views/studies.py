@@ -17,6 +17,8 @@ from studies.selectors import (
     dashboard,
     objectives,
     recent_models,
+    rescore_choices,
+    rescores_of,
     studies_visible_to,
     study_places,
     study_state,
@@ -99,7 +101,15 @@ def study_detail(request: HttpRequest, study_id: UUID) -> HttpResponse:
     study = get_object_or_404(visible, pk=study_id)
     # The event number comes with the study, so whatever is read later is at least as new.
     state = study_state(study)
-    context = {"study": study, "state": state, "trials": trial_rows(study, state["recommended"])}
+    context = {
+        "study": study,
+        "state": state,
+        "trials": trial_rows(study, state["recommended"]),
+        "rescores": {
+            "choices": rescore_choices(study),
+            "rescores": rescores_of(request.user, study),
+        },
+    }
     return render(request, "studies/detail.html", context)
 
 

@@ -35,8 +35,10 @@ BODIES = {
     "card": {"text": "# A card"},
     "notifications": {"kind": "webhook", "url": "https://example.org/"},
     "upload": {"repo_id": "someone/model"},
+    "rescores": {"trials": [0], "prompts": {"bad-test": "bad-test"}},
 }
-IDS: dict[str, object] = {name: uuid4() for name in ("study_id", "job_id", "export_id", "chat_id")}
+NAMES = ("study_id", "job_id", "export_id", "chat_id", "scoring_id")
+IDS: dict[str, object] = {name: uuid4() for name in NAMES}
 IDS |= {"target_id": 1, "override_id": 1, "number": 0, "slug": "a", "path": "a"}
 IDS |= {"position": 0, "kind": "timeline", "file_type": "csv"}
 EXPORTED = {
