@@ -19,6 +19,7 @@ Json = dict[str, Any]
 SUFFIX: Final = "-held-out"  # a prompt set of this name stands in for the one before it
 # How the prompts were found.
 CHOSEN, NAMED, REST, ROWS = "chosen", "named", "rest", "rows"
+OWN, PREFIX = "own", "prefix"  # where nothing is held out: read by scorers, or for the prefix
 
 
 def scored_counts(study: Study) -> dict[str, int | None]:

@@ -4,6 +4,7 @@ from studies.api import (
     cards,
     chats,
     downloads,
+    evaluations,
     events,
     exports,
     figures,
@@ -54,6 +55,7 @@ api.add_router("/studies", exports.trial_router)
 api.add_router("/studies", chats.trial_router)
 api.add_router("/studies", scorings.study_router)
 api.add_router("/scorings", scorings.router)
+api.add_router("/evaluations", evaluations.router)
 api.add_router("/chats", chats.router)
 api.add_router("/exports", exports.router)
 api.add_router("/exports", cards.router)

@@ -199,6 +199,16 @@ class RescoreIn(Table):
     )
 
 
+class EvaluationIn(Table):
+    model: str = Field("", max_length=300, description="Hub id or local folder; or an export.")
+    revision: str = Field("", max_length=200, description="Of a model on the hub.")
+    export: Id | None = Field(None, description="A merged model or an adapter, made here.")
+    base: str = Field(
+        "", max_length=300, description="What it was made from; of an export: its study's model."
+    )
+    profile: str = Field(max_length=60, description="Slug of the preset whose scorers judge.")
+
+
 class ReproductionIn(Table):
     bundle: dict[str, Any] = Field(description="The content of a reproduce.json.")
     model: str = Field("", max_length=300, description="The original, where it lies elsewhere.")

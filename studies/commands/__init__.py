@@ -5,6 +5,7 @@ from studies.commands.cards import card_update
 from studies.commands.chats import chat_create, chat_delete, chat_stop, chat_turn
 from studies.commands.creation import study_create
 from studies.commands.enqueuing import study_enqueue
+from studies.commands.evaluations import evaluation_create
 from studies.commands.exports import export_create, export_delete, export_reproduce
 from studies.commands.forks import study_fork
 from studies.commands.jobs import job_cancel, job_set_priority
@@ -43,6 +44,7 @@ __all__ = [
     "chat_delete",
     "chat_stop",
     "chat_turn",
+    "evaluation_create",
     "export_create",
     "export_delete",
     "export_reproduce",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from studies.engine.answering import Answering
+from studies.engine.answering import Answering, answering_as_set
 from studies.engine.model import LoadedModel
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prompts import Prompt
@@ -11,6 +11,7 @@ from studies.engine.results import Score
 from studies.engine.scorer_settings import ScorerConfig
 from studies.engine.scorers import load_scorers
 from studies.engine.scorers.base import Scorer, ScoringContext, as_score
+from studies.engine.study_settings import StudySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,33 @@ class Judge:
             as_score(scorer, scorer.score(context), before.value)
             for scorer, before in zip(self.scorers, self.baseline, strict=True)
         ]
+
+
+def judge_of(
+    loaded: LoadedModel,
+    settings: StudySettings,
+    prompt_sets: Mapping[str, Sequence[Prompt]],
+    *,
+    reporter: Reporter,
+    stop: StopSignal,
+    phase: str = "scoring",
+) -> Judge:
+    """A judge by the scorers of the settings; `loaded` is the original.
+
+    Raises:
+        Stopped, NonFiniteError, DeviceMemoryError, PromptSetError: as in `Judge.on`.
+    """
+    answering = answering_as_set(loaded, prompt_sets, settings, reporter=reporter, stop=stop)
+    unseen = Judge(
+        scorers=[],
+        baseline=[],
+        prompt_sets=prompt_sets,
+        max_response_length=settings.max_response_length,
+        prefix=answering.prefix,
+        batch_size=answering.limit.size or 1,
+        configs=settings.scorers,
+    )
+    return unseen.on(prompt_sets, loaded, reporter=reporter, stop=stop, phase=phase)
 
 
 def _context(

@@ -92,4 +92,4 @@ class Job(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {self.study}"
+        return f"{self.get_kind_display()}: {self.study or self.payload.get('model', '')}"

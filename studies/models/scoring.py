@@ -5,6 +5,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 
+from studies.models.export import Export
 from studies.models.job import Job
 from studies.models.parameters import Profile
 from studies.models.study import Study
@@ -26,10 +27,13 @@ class Scoring(models.Model):
     job = models.OneToOneField(Job, models.CASCADE, related_name="scoring")
     original = models.CharField(max_length=300)  # hub id or local folder
     model = models.CharField(max_length=300, blank=True)  # the finished one, where there is one
+    export = models.ForeignKey(  # which is this one, where it was made here
+        Export, models.CASCADE, null=True, blank=True, related_name="scorings"
+    )
     profile = models.ForeignKey(  # whose scorers judge, where no study says
         Profile, models.SET_NULL, null=True, blank=True, related_name="scorings"
     )
-    settings = models.JSONField(default=dict)  # resolved, where no study has them
+    settings = models.JSONField(default=dict)  # {method, values}, where no study has them
     # By the slug that the scorers name: {name, slug, how, digest, count, dropped, …}
     prompts = models.JSONField()
     facts = models.JSONField(default=dict)  # architecture, dtype, device

@@ -6,7 +6,7 @@ from functools import partial
 
 from studies.jobs import Lease
 from studies.models.job import JobKind
-from studies.runner import chats, exports, rescoring, study_run, uploads
+from studies.runner import chats, evaluating, exports, rescoring, study_run, uploads
 from studies.runner.job_run import run_job
 from studies.runner.sessions import session_drop, session_rest
 
@@ -19,6 +19,7 @@ RUNNERS: Mapping[str, Runner] = {
     JobKind.UPLOAD: partial(run_job, uploads.upload),
     JobKind.CHAT: chats.run,
     JobKind.RESCORE: partial(run_job, rescoring.rescore),
+    JobKind.EVALUATE: partial(run_job, evaluating.evaluate),
 }
 
 

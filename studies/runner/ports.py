@@ -34,6 +34,8 @@ LABELS = {
     "verifying": "Checking that the export scores as the trial did",
     "chatting": "Answering in a chat",
     "held-out original": "Scoring the original on held-out prompts",
+    "original": "Scoring the original",
+    "finished model": "Scoring the finished model",
 }
 
 

@@ -39,7 +39,9 @@ def rescore(context: JobContext) -> Json:
     judge = session.judge().on(
         prompts, session.loaded, reporter=context.reporter, stop=context.stop, phase=PHASE
     )
-    baseline_store(context, scoring, judge)
+    loaded = session.loaded
+    facts = {"architecture": loaded.architecture, "dtype": loaded.dtype}
+    baseline_store(context, scoring, judge, facts | {"device": str(loaded.device)})
     trials = _trials(context, scoring)
     for index, trial in enumerate(trials):
         name = f"trial {trial.number} on held-out prompts ({index + 1} of {len(trials)})"
@@ -60,10 +62,16 @@ def prompts_load(context: JobContext, scoring: Scoring) -> dict[str, list[Prompt
     with transaction.atomic():
         context.lease.renew()
         scoring.save(update_fields=["prompts"])
-    frozen = FrozenPrompts.objects.in_bulk([row["digest"] for row in rows.values()])
+    return frozen_prompts(scoring)
+
+
+def frozen_prompts(scoring: Scoring) -> dict[str, list[Prompt]]:
+    """The prompts of a scoring by the slugs that the scorers name."""
+    digests = {slug: row["digest"] for slug, row in scoring.prompts.items()}
+    frozen = FrozenPrompts.objects.in_bulk(list(digests.values()))
     return {
-        slug: [Prompt(one["user"], one["system"]) for one in frozen[row["digest"]].prompts]
-        for slug, row in rows.items()
+        slug: [Prompt(one["user"], one["system"]) for one in frozen[digest].prompts]
+        for slug, digest in digests.items()
     }
 
 
@@ -73,15 +81,16 @@ def _fetched(scoring: Scoring, row: Json) -> Json:
 
 
 @transaction.atomic
-def baseline_store(context: JobContext, scoring: Scoring, judge: Judge) -> None:
-    """Keep how the original scores.
+def baseline_store(context: JobContext, scoring: Scoring, judge: Judge, facts: Json) -> None:
+    """Keep how the original scores, and what its loading found.
 
     Raises:
         LeaseLostError: the job is no longer this worker's.
     """
     context.lease.renew()
     scoring.baseline = [asdict(score) for score in judge.baseline]
-    scoring.save(update_fields=["baseline"])
+    scoring.facts = facts
+    scoring.save(update_fields=["baseline", "facts"])
 
 
 @transaction.atomic

@@ -40,6 +40,8 @@ from studies.selectors.queue import (
     workers_seen,
 )
 from studies.selectors.scorings import (
+    evaluations_of,
+    exports_to_score,
     rescore_choices,
     rescores_of,
     scoring_out,
@@ -83,11 +85,13 @@ __all__ = [
     "chats_visible_to",
     "comparison",
     "dashboard",
+    "evaluations_of",
     "events_after",
     "export_file",
     "export_out",
     "export_strategies",
     "exports_of",
+    "exports_to_score",
     "exports_visible_to",
     "filter_counts",
     "job_out",

@@ -6,9 +6,11 @@ from uuid import UUID
 
 from django.db.models import Prefetch, Q, QuerySet
 
+from studies.engine.export_options import GGUF
 from studies.held_out import scored_counts, stand_in
 from studies.models import PromptSet, Scoring, ScoringResult, Study, Trial
 from studies.selectors.access import User, studies_visible_to
+from studies.selectors.exports import exports_visible_to
 from studies.selectors.queue import job_out
 
 Json = dict[str, Any]
@@ -36,6 +38,21 @@ def scorings_visible_to(user: User) -> QuerySet[Scoring]:
 def rescores_of(user: User, study: Study, *, limit: int = 20) -> list[Json]:
     """The newest scorings of a study's trials."""
     return [scoring_out(row) for row in scorings_visible_to(user).filter(study=study)[:limit]]
+
+
+def evaluations_of(user: User) -> QuerySet[Scoring]:
+    """Return a user's scorings of finished models; staff see everybody's."""
+    return scorings_visible_to(user).filter(study__isnull=True)
+
+
+def exports_to_score(user: User, *, limit: int = 50) -> list[Json]:
+    """Name the newest exports that can be scored as finished models."""
+    rows = exports_visible_to(user).filter(ready_at__isnull=False).exclude(strategy=GGUF)
+    named = rows.values_list("pk", "strategy", "trial__number", "study__name")
+    return [
+        {"id": str(pk), "name": f"{study}, trial {number} ({strategy})"}
+        for pk, strategy, number, study in named.order_by("-created_at")[:limit]
+    ]
 
 
 def scoring_out(scoring: Scoring) -> Json:

@@ -18,7 +18,7 @@ from studies.models import FrozenPrompts, Job, PromptSet, ScoringResult
 from studies.runner import ports, rescoring, sessions
 from studies.runner.sessions import prepared_session
 from studies.runner.trials import trial_parameters
-from tests.studies.tiny_studies import TINY_SETTINGS
+from tests.studies.tiny_studies import TINY_SETTINGS, tiny_parameters
 
 pytestmark = pytest.mark.django_db
 HELD_OUT = ["A third question", "A fourth question", "A fifth question"]
@@ -39,34 +39,6 @@ def work():
     lease = job_claim("worker")
     runner.run(lease, lease_lost=threading.Event())
     return Job.objects.get(pk=lease.job_id)
-
-
-@pytest.fixture
-def make_found(make_profile, make_user, make_trial, tiny_model_root):
-    """Return a factory of studies on the tiny model, as if a search had found two trials."""
-
-    def make(**settings):
-        profile = make_profile(settings=TINY_SETTINGS | settings)
-        study = commands.study_create(make_user(), model="tiny", profile=profile, start=False)
-        for number, weight in enumerate((1.0, 1.4)):
-            make_trial(study, number, is_pareto=True, parameters=parameters(weight))
-        make_trial(study, 2, state="failed", responses=False)
-        return study
-
-    return make
-
-
-def parameters(weight):
-    """Of the method, for every component alike."""
-    parts = dict.fromkeys(("attn.o_proj", "mlp.down_proj"), 0.5)
-    return {
-        "direction_scope": "global",
-        "direction_fraction": 0.6,
-        "max_weight": dict.fromkeys(parts, weight),
-        "max_weight_position_fraction": parts,
-        "min_weight_relative": parts,
-        "min_weight_distance_fraction": parts,
-    }
 
 
 @pytest.fixture
@@ -284,7 +256,7 @@ def test_a_canceled_scoring_keeps_the_trials_that_are_done(found, monkeypatch):
 
 def test_a_next_worker_scores_what_is_left_and_a_trial_at_fault_stops_no_other(found):
     broken = found.trials.get(number=1)
-    broken.parameters = parameters(1e38)
+    broken.parameters = tiny_parameters(1e38)
     broken.save()
     scoring = rescore(found)
     trial = found.trials.get(number=0)

@@ -18,7 +18,8 @@ class ScoredPromptsOut(Schema):
     slug: str = Field(description="Of their prompt set, if they are one.")
     how: str = Field(
         description="chosen; named: SLUG-held-out; rest: what no scorer read of the set; "
-        "rows: more rows of its dataset; own: the set itself."
+        "rows: more rows of its dataset; own: the set itself; prefix: the set itself, in which a "
+        "common beginning of answers is looked for."
     )
     dataset: str
     split: str

@@ -25,10 +25,11 @@ export function scoringRow(one, { title, cancel, first, label, titles, before })
     el("ul", { class: "plain small-note" }, ...one.prompts.map((p) => el("li", {}, promptsText(p)))));
 }
 
-function promptsText({ scored, name, count, dropped }) {
+function promptsText({ scored, how, name, count, dropped }) {
   const parts = [count === null ? "not read yet" : `${count} prompts`];
   if (dropped) parts.push(`${dropped} left out, which the search had read`);
-  return `${name}, for ${scored}: ${parts.join(", ")}`;
+  const use = { own: "", prefix: ", for the common beginning of answers" }[how] ?? `, for ${scored}`;
+  return `${name}${use}: ${parts.join(", ")}`;
 }
 
 function scoreTable({ baseline, results }, { first, label, titles, before }) {
