@@ -36,11 +36,13 @@ function scoreTable({ baseline, results }, { first, label, titles, before }) {
   const names = baseline.map((score) => score.name);
   const rows = [["Original", { search: first, scores: baseline, error: "" }],
     ...results.map((result) => [label(result), { ...result, search: before(result) }])];
+  const several = titles.length > 1;
+  const span = several ? { scope: "colgroup", colspan: titles.length } : { scope: "col" };
   return el("table", { class: "table compared" },
     el("thead", {},
-      el("tr", {}, el("th", { scope: "col", rowspan: 2 }, "Model"), ...baseline.map((score) =>
-        el("th", { scope: "colgroup", colspan: titles.length }, score.name, arrow(score.direction)))),
-      el("tr", {}, ...names.flatMap(() => titles.map((title) => el("th", { scope: "col" }, title))))),
+      el("tr", {}, el("th", { scope: "col", rowspan: several && 2 }, "Model"),
+        ...baseline.map((score) => el("th", span, score.name, arrow(score.direction)))),
+      several && el("tr", {}, ...names.flatMap(() => titles.map((title) => el("th", { scope: "col" }, title))))),
     el("tbody", {}, ...rows.map(([head, result]) => el("tr", {}, el("th", { scope: "row" }, head),
       ...(result.error
         ? [el("td", { class: "problem", colspan: names.length * titles.length }, result.error)]
