@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+from copy import deepcopy
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -102,7 +103,7 @@ def make_profile(db):
         for name in ("good", "bad", "bad-test"):
             text = f"first of {name}\nsecond of {name}"
             PromptSet.objects.get_or_create(slug=name, defaults={"name": name, "text": text})
-        fields.setdefault("settings", SETTINGS)
+        fields.setdefault("settings", deepcopy(SETTINGS))
         return Profile.objects.create(**{"slug": slug, "name": slug.title(), **fields})
 
     return make
@@ -115,7 +116,8 @@ def make_study(make_user, make_profile):
     def make(**fields):
         profile = fields.pop("profile", None) or Profile.objects.first() or make_profile()
         owner = fields.pop("owner", None) or make_user()
-        given = {"name": "A study", "model": "tiny/llama", "n_trials": 40, "snapshot": SNAPSHOT}
+        given = {"name": "A study", "model": "tiny/llama", "n_trials": 40}
+        given["snapshot"] = deepcopy(SNAPSHOT)  # a test may change its own
         return Study.objects.create(owner=owner, profile=profile, **given | fields)
 
     return make
@@ -130,7 +132,7 @@ def make_trial(db):
             "state": Trial.State.COMPLETE,
             "parameters": {"max_weight": {"attn.o_proj": 1.1}, "direction_scope": "global"},
             "details": {"kernel": {"attn.o_proj": [0.0, 1.1]}, "direction": "global at 0.6"},
-            "scores": [SCORE],
+            "scores": [deepcopy(SCORE)],
             "values": [0.5],
             "finished_at": timezone.now(),
         }
