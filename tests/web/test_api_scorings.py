@@ -2,6 +2,7 @@
 
 import pytest
 
+from studies.cards import card_text
 from studies.models import Job, PromptSet, Scoring, ScoringResult
 from studies.selectors.row_tables import trial_table
 from tests.conftest import SCORE
@@ -142,6 +143,17 @@ def test_the_page_of_a_trial_shows_them_beside_its_own(client, study, make_scori
     section = page[page.index("On held-out prompts") : page.index("Parameters</h2>")]
     assert all(text in section for text in ("1/2", "3/4", "4/4", "Others (4)"))
     assert "On held-out prompts" not in other
+
+
+def test_the_card_of_an_export_tells_the_newest(study, make_scoring, make_export):
+    trial = study.trials.get(number=0)
+    make_scoring(study, trial)
+    export = make_export(trial)
+
+    part = card_text(export).partition("### On held-out prompts")[2]
+
+    assert "Others (4)" in part
+    assert "| KeywordRate | 3/4 | 0.3 to 0.95 | 4/4 |" in part
 
 
 def test_the_lists_of_scorings_read_no_row_twice(
