@@ -68,7 +68,7 @@ def stand_in(study: Study, slug: str) -> Json | None:
 
 def set_row(prompt_set: PromptSet, how: str = CHOSEN) -> Json:
     """The row of a prompt set that somebody keeps for this."""
-    row = {"name": prompt_set.name, "slug": prompt_set.slug, "how": how}
+    row: Json = {"name": prompt_set.name, "slug": prompt_set.slug, "how": how}
     if prompt_set.source == PromptSet.Source.DATASET:
         row["dataset"] = {name: getattr(prompt_set, name) for name in DATASET_COLUMNS}
     return row

@@ -62,8 +62,9 @@ class WaitingChats:
     def _is_mine(self, job: Job) -> bool:
         """Whether the model in memory is the one that a question is about."""
         study = job.study
+        assert study is not None, "a chat is with a study's trial"
         try:
-            return bool(study) and session_key(study, model_of(study)) == self._prepared.key
+            return session_key(study, model_of(study)) == self._prepared.key
         except EngineError:  # its own start will say why that model cannot be used
             return False
 

@@ -50,7 +50,7 @@ def job_out(job: Job, places: Mapping[UUID, int]) -> Json:
     """One job as the queue page and the API show it; needs `study` joined, where it has one."""
     queued, running = job.status == Job.Status.QUEUED, job.status == Job.Status.RUNNING
     study = job.study
-    runs_study = job.kind == Job.Kind.STUDY_RUN and study is not None
+    run = study if job.kind == Job.Kind.STUDY_RUN else None
     return {
         "id": str(job.pk),
         "kind": job.kind,
@@ -60,7 +60,7 @@ def job_out(job: Job, places: Mapping[UUID, int]) -> Json:
         "priority": job.priority,
         "attempt": job.attempt,
         "worker": job.worker_id,
-        "progress": (study.progress if runs_study else job.progress) if running else {},
+        "progress": (run.progress if run else job.progress) if running else {},
         "stopping": running
         and (job.stop_requested or (study is not None and study.status == Status.STOPPING)),
         "study": study and {"id": str(study.pk), "name": study.name},

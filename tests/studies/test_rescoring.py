@@ -254,6 +254,20 @@ def test_a_canceled_scoring_keeps_the_trials_that_are_done(found, monkeypatch):
     assert [result.trial.number for result in scoring.results.all()] == [0]
 
 
+def test_a_worker_that_lost_the_job_stores_nothing_more(found, monkeypatch):
+    scoring = rescore(found)
+    store = rescoring.result_store
+
+    def lose_and_store(*args):
+        Job.objects.filter(pk=scoring.job_id).update(fence=9)
+        store(*args)
+
+    monkeypatch.setattr(rescoring, "result_store", lose_and_store)
+    work()
+
+    assert not scoring.results.exists()
+
+
 def test_a_next_worker_scores_what_is_left_and_a_trial_at_fault_stops_no_other(found):
     broken = found.trials.get(number=1)
     broken.parameters = tiny_parameters(1e38)
