@@ -18,6 +18,12 @@ DATA_DIR = environment.paths("HERETIC_DATA_DIR", [BASE_DIR / "var"])[0]
 # The data folder's own roots are always there: the demo model lives in them.
 MODEL_ROOTS = [*environment.paths("HERETIC_MODEL_ROOTS", []), DATA_DIR / "models"]
 PROMPT_ROOTS = [*environment.paths("HERETIC_PROMPT_ROOTS", []), DATA_DIR / "prompts"]
+# Own tasks of benchmarks; they may name Python functions, so only the operator may write here.
+BENCHMARK_ROOTS = [*environment.paths("HERETIC_BENCHMARK_ROOTS", []), DATA_DIR / "benchmarks"]
+# Tasks that the form for a benchmark suggests.
+BENCHMARK_TASKS = environment.names(
+    "HERETIC_BENCHMARK_TASKS", ["arc_easy", "hellaswag", "winogrande", "truthfulqa_mc2"]
+)
 EXPORT_DIR = DATA_DIR / "exports"
 # Command that turns a model folder into a GGUF file; llama.cpp's own is found on the PATH.
 GGUF_CONVERTER = environment.text("HERETIC_GGUF_CONVERTER", "convert_hf_to_gguf.py")
@@ -221,6 +227,8 @@ UNFOLD = {
             "href": lambda request: static("studies/icon.svg"),
         }
     ],
+    # Links in the dark scheme; the theme's own 62.7 % is too faint for small text (WCAG AA).
+    "COLORS": {"primary": {"500": "oklch(67% .24 304)"}},
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {
@@ -265,6 +273,7 @@ LOGGING = {
         # A handler of its own keeps the consumer from adding a second one.
         "huey": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
         "axes": {"level": "WARNING"},
+        "lm_eval": {"level": "ERROR"},  # it warns of what is meant here
     },
 }
 LEASE_SECONDS = float(

@@ -23,6 +23,7 @@ from studies.models.study import StudyStatus as Status
 
 LEASE = timedelta(seconds=settings.LEASE_SECONDS)
 MAX_ATTEMPTS = 3  # starts without any stored progress in between
+HELPERS_PRIORITY = -1
 ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 LOST_ADVICE = "It probably ran out of memory: try a smaller batch size."
 
@@ -189,6 +190,31 @@ def jobs_reap() -> int:
     return len(lost)
 
 
+def helpers_call(study_id: UUID, count: int) -> None:
+    """Have so many helpers of a study's run in the queue or at work; the caller rings the bell.
+
+    They come after everything else that waits: a study that nobody works on goes first.
+    """
+    helpers = Job.objects.filter(study_id=study_id, kind=JobKind.STUDY_HELP, status__in=ACTIVE)
+    for _ in range(count - helpers.count()):
+        job_enqueue(study_id, JobKind.STUDY_HELP, priority=HELPERS_PRIORITY)
+
+
+def helpers_at_work(study_id: UUID) -> QuerySet[Job]:
+    """The helpers of a study's run that a worker does now."""
+    return Job.objects.filter(study_id=study_id, kind=JobKind.STUDY_HELP, status=JobStatus.RUNNING)
+
+
+def helpers_dismiss(study_id: UUID) -> None:
+    """Cancel the helpers of a study that wait, ask those at work to end.
+
+    Called before the study's own row is changed, as their trials lock the two in that order.
+    """
+    helpers = Job.objects.filter(study_id=study_id, kind=JobKind.STUDY_HELP)
+    for job_id in helpers.filter(status__in=ACTIVE).values_list("pk", flat=True):
+        job_stop(job_id)
+
+
 def worker_jobs_release(worker_id: str) -> None:
     """End the leases of a worker that is known to be dead."""
     Job.objects.filter(worker_id=worker_id, status=JobStatus.RUNNING).update(
@@ -199,6 +225,8 @@ def worker_jobs_release(worker_id: str) -> None:
 def _abandon(job: Job, reason: str) -> None:
     """Leave a running job to the next worker, or end it where it is to stop."""
     run = _study_run(job)
+    if run:
+        helpers_dismiss(run.pk)
     if job.stop_requested or (run and run.status == Status.STOPPING):
         _end(job, JobStatus.CANCELED)
         if run:
@@ -220,7 +248,10 @@ def _give_up(job: Job) -> None:
     )
     _end(job, JobStatus.FAILED, failure=lost)
     run = _study_run(job)
-    if run is None or run.status in FINAL:
+    if run is None:
+        return
+    helpers_dismiss(run.pk)
+    if run.status in FINAL:
         return
     study_transition(
         run.pk,

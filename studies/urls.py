@@ -11,6 +11,7 @@ urlpatterns = [
     path("studies/reproduce", views.study_reproduce, name="study-reproduce"),
     path("studies/<uuid:study_id>/", views.study_detail, name="study-detail"),
     path("studies/<uuid:study_id>/analysis/", views.study_analysis, name="study-analysis"),
+    path("studies/<uuid:study_id>/geometry/", views.study_geometry, name="study-geometry"),
     path("studies/<uuid:study_id>/trials/<int:number>/", views.trial_detail, name="trial-detail"),
     path("exports/<uuid:export_id>/", views.export_detail, name="export-detail"),
     path("studies/<uuid:study_id>/trials/<int:number>/chat/", views.trial_chat, name="trial-chat"),

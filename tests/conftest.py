@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import os
 from copy import deepcopy
 
 import pytest
@@ -13,12 +14,16 @@ from django.test import Client
 from django.utils import timezone
 
 from studies.engine.chat_options import ChatSettings
+from studies.engine.geometry_columns import COLUMNS
 from studies.exporting import export_folder
 from studies.models import (
+    Benchmark,
     Chat,
     ChatTurn,
     Export,
     FrozenPrompts,
+    Geometry,
+    GeometryProjection,
     Job,
     Profile,
     PromptSet,
@@ -29,6 +34,8 @@ from studies.models import (
 from studies.permissions import RUN_STUDIES
 from studies.tokens import token_create
 
+# Compiling PaCMAP takes half a minute; a dozen points are as quick without.
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 SETTINGS = {
     "n_trials": 40,
     "good_prompts": "good",
@@ -196,6 +203,74 @@ def make_export(db, make_job, settings, tmp_path):
         return export
 
     return make
+
+
+@pytest.fixture
+def make_benchmark(db, make_job):
+    """Return a factory: `make_benchmark(trial)`, done, on one task; or with other fields."""
+
+    def make(trial, *, status="done", **fields):
+        job_fields = {"kind": Job.Kind.BENCHMARK, "payload": {"trial": trial.number}}
+        job = make_job(trial.study, status=status, **job_fields)
+        options = {
+            "tasks": ["arc_easy"], "limit": 50, "num_fewshot": None, "apply_chat_template": False,
+        }  # fmt: skip
+        given = {"options": options, "results": [TASK_RESULT] if status == "done" else []}
+        return Benchmark.objects.create(study=trial.study, trial=trial, job=job, **given | fields)
+
+    return make
+
+
+@pytest.fixture
+def make_geometry(db, make_job):
+    """Return a factory: `make_geometry(study)`, measured; each set has two prompts."""
+
+    def make(study, *, status="done", n_layers=3, texts=("first", "second"), projected=True):
+        job = make_job(study, kind=Job.Kind.GEOMETRY, status=status)
+        prompts = [{"user": text, "system": ""} for text in texts]
+        frozen, _ = FrozenPrompts.objects.get_or_create(
+            digest="f" * 64, defaults={"prompts": prompts, "count": len(prompts)}
+        )
+        sample = {"digest": frozen.digest, "indices": [0, 1], "total": 2}
+        lines = [
+            {column.name: index / 10 + place / 100 for place, column in enumerate(COLUMNS)}
+            for index in range(n_layers + 1)
+        ]
+        lines[0] |= {"cos_good_direction": None, "auc": None, "d_prime": None}
+        geometry = Geometry.objects.create(
+            study=study,
+            job=job,
+            lines=lines,
+            samples={"good": sample, "bad": sample},
+            measured_at=timezone.now(),
+        )
+        if projected:
+            points = [
+                [[100 * row, 10 * index] for row in range(4)] for index in range(n_layers + 1)
+            ]
+            GeometryProjection.objects.create(
+                geometry=geometry, points=points, animation=b"GIF89a of layers"
+            )
+        return geometry
+
+    return make
+
+
+def task_scores(task, value, stderr, *, is_part=False):
+    """The scores of one model on a task, as the worker stores them."""
+    metric = {
+        "name": "acc", "filter": "none", "value": value, "stderr": stderr, "higher_is_better": True
+    }  # fmt: skip
+    counts = {"n": 50, "n_all": 2376, "num_fewshot": 0}
+    return {"task": task, "is_part": is_part, "metrics": [metric], **counts}
+
+
+TASK_RESULT = {
+    "name": "arc_easy",
+    "original": [task_scores("arc_easy", 0.8, 0.02)],
+    "ablated": [task_scores("arc_easy", 0.7, 0.03)],
+    "reused": False,
+}
 
 
 def write_export(export, files):

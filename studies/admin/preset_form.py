@@ -46,6 +46,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         "batch_size",
         "max_batch_size",
         "trials_per_batch",
+        "n_workers",
     ),
 }
 

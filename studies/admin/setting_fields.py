@@ -150,7 +150,8 @@ class ModeField(forms.Field):
     ) -> None:
         nothing = [(self.NOTHING, none_label)] if none_label else []
         modes = [(self.OPEN, open_label), *nothing, (self.TYPED, "This value:")]
-        super().__init__(widget=ModeWidget(modes, typed.widget), **options)
+        widget = ModeWidget(modes, typed.widget, label=str(options.get("label", "")))
+        super().__init__(widget=widget, **options)
         self.typed = typed
 
     def prepare_value(self, value: Any) -> list[Any]:  # noqa: ANN401 - Django's signature

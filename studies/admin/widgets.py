@@ -49,7 +49,10 @@ class SuggestInput(UnfoldAdminTextInputWidget):
 class ModeWidget(forms.MultiWidget):
     """A select "inherited, nothing, this value" beside the input for the value."""
 
-    def __init__(self, choices: Iterable[tuple[str, str]], typed: forms.Widget) -> None:
+    def __init__(
+        self, choices: Iterable[tuple[str, str]], typed: forms.Widget, *, label: str
+    ) -> None:
+        typed.attrs["aria-label"] = f"{label}, this value"  # the label is the select's
         super().__init__([UnfoldAdminSelectWidget(choices=choices), typed])
 
     def id_for_label(self, id_: str) -> str:

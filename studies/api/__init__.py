@@ -1,6 +1,7 @@
 """The REST API: `path("api/v1/", api.urls)`."""
 
 from studies.api import (
+    benchmarks,
     cards,
     chats,
     downloads,
@@ -9,6 +10,7 @@ from studies.api import (
     exports,
     figures,
     forks,
+    geometry,
     health,
     jobs,
     labels,
@@ -50,12 +52,15 @@ api.add_router("/studies", trials.router)
 api.add_router("/studies", labels.router)
 api.add_router("/studies", figures.router)
 api.add_router("/studies", downloads.router)
+api.add_router("/studies", geometry.router)
 api.add_router("/studies", events.router)
 api.add_router("/studies", exports.trial_router)
 api.add_router("/studies", chats.trial_router)
 api.add_router("/studies", scorings.study_router)
 api.add_router("/scorings", scorings.router)
 api.add_router("/evaluations", evaluations.router)
+api.add_router("/studies", benchmarks.study_router)
+api.add_router("/benchmarks", benchmarks.router)
 api.add_router("/chats", chats.router)
 api.add_router("/exports", exports.router)
 api.add_router("/exports", cards.router)

@@ -24,7 +24,7 @@ def trials_download(
 ) -> StreamingHttpResponse:
     """Download all trials, or one, as CSV or as lines of JSON."""
     study = _study(request, study_id)
-    return _download(trial_table(study, query.trial), f"trials-{study.pk}", file_type)
+    return table_response(trial_table(study, query.trial), f"trials-{study.pk}", file_type)
 
 
 @router.get("/{study_id}/responses.{file_type}", operation_id="response_table", response=None)
@@ -33,10 +33,11 @@ def responses_download(
 ) -> StreamingHttpResponse:
     """Download the answers of all trials, or of one, beside the original's."""
     study = _study(request, study_id)
-    return _download(answer_table(study, query.trial), f"responses-{study.pk}", file_type)
+    return table_response(answer_table(study, query.trial), f"responses-{study.pk}", file_type)
 
 
-def _download(table: Table, name: str, file_type: str) -> StreamingHttpResponse:
+def table_response(table: Table, name: str, file_type: str) -> StreamingHttpResponse:
+    """Send a table as a download, chunk by chunk."""
     return StreamingHttpResponse(
         _in_a_thread(_written(table, file_type)),
         content_type=CONTENT_TYPES[file_type],

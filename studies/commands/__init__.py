@@ -1,6 +1,7 @@
 """What a user may do, whoever asks: page, API or admin."""
 
 from studies.commands.annotations import answer_label, study_annotate, trial_annotate
+from studies.commands.benchmarks import benchmark_create, benchmark_delete
 from studies.commands.cards import card_update
 from studies.commands.chats import chat_create, chat_delete, chat_stop, chat_turn
 from studies.commands.creation import study_create
@@ -8,6 +9,7 @@ from studies.commands.enqueuing import study_enqueue
 from studies.commands.evaluations import evaluation_create
 from studies.commands.exports import export_create, export_delete, export_reproduce
 from studies.commands.forks import study_fork
+from studies.commands.geometry import geometry_start
 from studies.commands.jobs import job_cancel, job_set_priority
 from studies.commands.notices import (
     notice_target_create,
@@ -39,6 +41,8 @@ __all__ = [
     "ImportResult",
     "UploadRequest",
     "answer_label",
+    "benchmark_create",
+    "benchmark_delete",
     "card_update",
     "chat_create",
     "chat_delete",
@@ -48,6 +52,7 @@ __all__ = [
     "export_create",
     "export_delete",
     "export_reproduce",
+    "geometry_start",
     "job_cancel",
     "job_set_priority",
     "notice_target_create",

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from studies.commands.doorbell import ring_after_commit
 from studies.engine.errors import InvalidInputError, Problem
 from studies.events import Extended, event_record
-from studies.jobs import job_enqueue
+from studies.jobs import helpers_dismiss, job_enqueue
 from studies.lifecycle import StatusConflictError, study_transition
 from studies.models import Job, Study
 from studies.models.study import StudyStatus as Status
@@ -65,6 +65,7 @@ def study_stop(study: Study) -> Study:
     Raises:
         StatusConflictError: it is neither queued nor running.
     """
+    helpers_dismiss(study.pk)
     # Queued first, then running: a study moves that way, so neither check can miss it.
     try:
         stopped = study_transition(study.pk, to=Status.STOPPED, sources=[Status.QUEUED])

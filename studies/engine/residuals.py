@@ -1,11 +1,12 @@
-"""Mean residuals: the hidden state at the last prompt position, at every layer."""
+"""Residuals: the hidden state at the last prompt position, at every layer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -23,6 +24,15 @@ class ResidualMeans:
 
     means: Float[Tensor, "index d_model"]  # float64, on the CPU
     count: int  # prompts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PromptResiduals:
+    """The residuals of single prompts, all of a set or an even sample of it."""
+
+    rows: Float[np.ndarray, "prompt index d_model"]  # float32
+    indices: tuple[int, ...]  # the prompts' places in their set, in the order of the rows
+    total: int  # prompts of the set
 
 
 @torch.inference_mode()
@@ -61,6 +71,49 @@ def residual_means(
     return ResidualMeans(sums.cpu() / count, count)
 
 
+@torch.inference_mode()
+def prompt_residuals(
+    loaded: LoadedModel,
+    batches: Sequence[TokenBatch],
+    *,
+    most: int,
+    reporter: Reporter,
+    stop: StopSignal,
+    phase: str,
+) -> PromptResiduals:
+    """Keep the residuals of at most `most` prompts, evenly spaced over the set, in float32.
+
+    They are as the model computes them, not winsorized.
+
+    Raises:
+        NonFiniteError: a residual is NaN or infinite; names the layer index.
+        PromptSetError: there is no prompt.
+        DeviceMemoryError: not even a single prompt fits.
+        Stopped: the host asked to stop, between two batches.
+    """
+    total = sum(len(batch) for batch in batches)
+    chosen = evenly_spaced(total, most)
+    if not chosen:
+        raise PromptSetError("There is no prompt to take residuals from.")
+    place = {index: row for row, index in enumerate(chosen)}
+    rows = np.empty((len(chosen), loaded.n_layers + 1, loaded.d_model), np.float32)
+    progress = Progress(reporter, stop, phase)
+    work = partial(last_residuals, loaded)
+    wanted = _of_prompts(batches, place)
+    for batch, residuals in run_batches(wanted, work, limit=BatchLimit(), progress=progress):
+        places = [place[index] for index in batch.indices]
+        for index, residual in enumerate(residuals):
+            rows[places, index] = _checked(residual, index).float().cpu().numpy()
+    return PromptResiduals(rows, chosen, total)
+
+
+def evenly_spaced(total: int, most: int) -> tuple[int, ...]:
+    """All of 0 … total − 1, or `most` of them at equal distances, the first included."""
+    if total <= most:
+        return tuple(range(total))
+    return tuple(row * total // most for row in range(most))
+
+
 def last_residuals(
     loaded: LoadedModel, batch: TokenBatch
 ) -> list[Float[Tensor, "prompt d_model"]]:
@@ -78,6 +131,16 @@ def last_residuals(
             use_cache=False,
         )
     return residuals
+
+
+def _of_prompts(batches: Sequence[TokenBatch], wanted: Container[int]) -> list[TokenBatch]:
+    """The rows of these prompts, by their places in the set."""
+    found = []
+    for batch in batches:
+        rows = [row for row, index in enumerate(batch.indices) if index in wanted]
+        if rows:
+            found.append(batch.picked(rows).trimmed())
+    return found
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import optuna
 from optuna.samplers import TPESampler
 from optuna.storages import RDBStorage
 from optuna.study import Study, StudyDirection
-from optuna.trial import Trial, TrialState, create_trial
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from sqlalchemy import Engine, create_engine, event, make_url, text
 
 from studies.engine.errors import NonFiniteError
@@ -20,6 +20,7 @@ POSTGRES_SCHEMA = "optuna"
 SQLITE_TIMEOUT = 30  # seconds that a writer waits for another
 N_EI_CANDIDATES = 128  # the reference tool's, for the same search
 _SEED_STRIDE = 1_000_003  # a prime: seeds of neighbouring studies never meet
+_HOLDER = "holder"  # attribute of a running trial: who evaluates it
 _QUEUED = "queued"  # attribute of a trial that was enqueued: the row that asked for it
 _DIRECTIONS = {"minimize": StudyDirection.MINIMIZE, "maximize": StudyDirection.MAXIMIZE}
 
@@ -140,6 +141,17 @@ def tell_complete(study: Study, trial_number: int, values: Sequence[float]) -> b
 def tell_failed(study: Study, trial_number: int) -> bool:
     """Store that a trial gave no result; False if it had ended already."""
     return _tell(study, trial_number, state=TrialState.FAIL)
+
+
+def hold(study: Study, trial_number: int, holder: str) -> None:
+    """Note who evaluates a running trial; that lasts until another one takes it."""
+    frozen = study.get_trials(deepcopy=False)[trial_number]
+    Trial(study, frozen._trial_id).set_user_attr(_HOLDER, holder)  # noqa: SLF001 - no public way
+
+
+def holder_of(trial: FrozenTrial) -> str:
+    """Return who evaluates a running trial, or "" if nobody has begun with it."""
+    return str(trial.user_attrs.get(_HOLDER, ""))
 
 
 def count_start(study: Study, trial_number: int, by: int = 1) -> int:

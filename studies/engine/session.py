@@ -184,6 +184,12 @@ class Session:
             configs=self._settings.scorers,
         )
 
+    def contrast(self) -> tuple[list[TokenBatch], list[TokenBatch]]:
+        """The good and the bad prompts, prefix included, in batches that fit."""
+        settings, answering = self._settings, self._answering
+        good, bad = PromptSlice(settings.good_prompts), PromptSlice(settings.bad_prompts)
+        return answering.batches(good), answering.batches(bad)
+
     def _check_prompts(self) -> None:
         """Refuse missing prompts before the model is loaded."""
         contrast = (self._settings.good_prompts, self._settings.bad_prompts)
@@ -250,18 +256,13 @@ class Session:
 
     def _prepare_residuals(self) -> None:
         while isinstance(attempt(self._measure_residuals), OutOfMemory):
-            largest = max(len(batch) for batches in self._contrast() for batch in batches)
+            largest = max(len(batch) for batches in self.contrast() for batch in batches)
             self._answering.limit.halve(largest)
 
     def _measure_residuals(self) -> None:
         self._reporter.phase("residuals")
-        good, bad = self._contrast()
+        good, bad = self.contrast()
         self.method.prepare(good, bad, reporter=self._reporter, stop=self._stop)
-
-    def _contrast(self) -> tuple[list[TokenBatch], list[TokenBatch]]:
-        settings, answering = self._settings, self._answering
-        good, bad = PromptSlice(settings.good_prompts), PromptSlice(settings.bad_prompts)
-        return answering.batches(good), answering.batches(bad)
 
     def _facts(self, sites: Sequence[Site], responses: list[ResponseSet]) -> SessionFacts:
         loaded = self.loaded

@@ -16,6 +16,7 @@ MAX_SEED: Final = 2**32 - 1  # of the search's random generator
 MAX_RESPONSE_TOKENS: Final = 4096
 MAX_BATCH: Final = 512  # prompts
 MAX_TRIALS_PER_BATCH: Final = 16  # more gain little and use much memory
+MAX_WORKERS: Final = 16  # on one study; each loads the model
 _REVISION: Final = re.compile(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
 
 Dtype = Literal["auto", "float16", "bfloat16", "float32"]
@@ -116,6 +117,13 @@ class StudySettings(Table):
         le=MAX_TRIALS_PER_BATCH,
         description="Trials that run side by side, each with its own prompts; "
         "0: the fastest number is found while the study runs.",
+    )
+    n_workers: int = Field(
+        1,
+        ge=1,
+        le=MAX_WORKERS,
+        description="Workers that run trials of this study at the same time, as far as they are "
+        "free; each loads the model. With more than one, the same seed may draw other parameters.",
     )
     early_verdict: bool = Field(
         default=True,

@@ -1,6 +1,8 @@
 from studies.models.annotations import AnswerLabel, StudyTag, TrialTag
+from studies.models.benchmark import Benchmark, OriginalScores
 from studies.models.chat import Chat, ChatEvent, ChatTurn
 from studies.models.export import Export
+from studies.models.geometry import Geometry, GeometryProjection
 from studies.models.job import Job, Worker
 from studies.models.notice import NoticeDelivery, NoticeTarget
 from studies.models.parameters import (
@@ -22,15 +24,19 @@ from studies.models.upload import Upload
 __all__ = [
     "AnswerLabel",
     "ApiToken",
+    "Benchmark",
     "Chat",
     "ChatEvent",
     "ChatTurn",
     "Export",
     "FrozenPrompts",
+    "Geometry",
+    "GeometryProjection",
     "Job",
     "ModelOverride",
     "NoticeDelivery",
     "NoticeTarget",
+    "OriginalScores",
     "ParameterSpec",
     "Profile",
     "PromptSet",

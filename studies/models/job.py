@@ -17,12 +17,15 @@ class JobStatus(models.TextChoices):
 
 class JobKind(models.TextChoices):
     STUDY_RUN = "study_run", "Run a study"
+    STUDY_HELP = "study_help", "Help to run a study"
     EXPORT = "export", "Export"
     REPRODUCE = "reproduce", "Reproduce"
     UPLOAD = "upload", "Upload"
     CHAT = "chat", "Answer in a chat"
     RESCORE = "rescore", "Score on held-out prompts"
     EVALUATE = "evaluate", "Evaluate a model"
+    BENCHMARK = "benchmark", "Benchmark"
+    GEOMETRY = "geometry", "Residual geometry"
 
 
 class Worker(models.Model):

@@ -54,6 +54,10 @@ class Study(models.Model):
     progress = models.JSONField(default=dict)  # the newest state; news are events
     progress_count = models.PositiveIntegerField(default=0)
 
+    # Whose turn it is to choose trials: of the workers that run this study, one at a time.
+    chooser = models.CharField(max_length=60, blank=True)
+    chooser_until = models.DateTimeField(null=True, blank=True)
+
     error_code = models.CharField(max_length=40, blank=True)
     error = models.TextField(blank=True)
     error_advice = models.TextField(blank=True)

@@ -9,6 +9,7 @@ from studies.engine.parameters import Key
 from studies.engine.session import Session
 from studies.models import Study
 from studies.runner.enqueued import hand_over_next
+from studies.runner.turns import Turns
 
 Parameters = Mapping[Key, float | str]
 Asked = tuple[int, Parameters]
@@ -24,8 +25,8 @@ class Asking:
     So a study that was cut off goes on with the parameters that it would have had.
     """
 
-    def __init__(self, of: Study, study: optuna.Study, session: Session) -> None:
-        self._of, self._study, self._session = of, study, session
+    def __init__(self, of: Study, study: optuna.Study, session: Session, turns: Turns) -> None:
+        self._of, self._study, self._session, self._turns = of, study, session, turns
         settings = {row["name"]: row["value"] for row in of.snapshot["settings"]}
         self._seed = settings["seed"]
         self._n_startup = int(settings["n_startup_trials"])
@@ -51,6 +52,8 @@ class Asking:
             sampler = search.sampler_for(self._seed, n_existing, self._n_startup)
             hand_over_next(self._of, self._study, self._session.resolved)
             trial, parameters = search.ask(self._study, self._session.resolved, sampler)
+            search.hold(self._study, trial.number, self._turns.mark)
+            self._turns.extend()
             asked.append((trial.number, parameters))
         return asked
 

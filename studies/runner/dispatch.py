@@ -6,7 +6,17 @@ from functools import partial
 
 from studies.jobs import Lease
 from studies.models.job import JobKind
-from studies.runner import chats, evaluating, exports, rescoring, study_run, uploads
+from studies.runner import (
+    benchmarks,
+    chats,
+    evaluating,
+    exports,
+    geometry,
+    rescoring,
+    study_help,
+    study_run,
+    uploads,
+)
 from studies.runner.job_run import run_job
 from studies.runner.sessions import session_drop, session_rest
 
@@ -14,12 +24,15 @@ Runner = Callable[[Lease, threading.Event], None]
 
 RUNNERS: Mapping[str, Runner] = {
     JobKind.STUDY_RUN: study_run.run,
+    JobKind.STUDY_HELP: study_help.run,
     JobKind.EXPORT: partial(run_job, exports.export),
     JobKind.REPRODUCE: partial(run_job, exports.reproduce),
     JobKind.UPLOAD: partial(run_job, uploads.upload),
     JobKind.CHAT: chats.run,
     JobKind.RESCORE: partial(run_job, rescoring.rescore),
     JobKind.EVALUATE: partial(run_job, evaluating.evaluate),
+    JobKind.BENCHMARK: partial(run_job, benchmarks.benchmark),
+    JobKind.GEOMETRY: partial(run_job, geometry.geometry),
 }
 
 

@@ -3,11 +3,11 @@
 from optuna.study import Study as OptunaStudy
 
 from studies.engine import search
+from studies.engine.ports import Reporter, StopSignal
 from studies.engine.session import Session
 from studies.forking import parameters_of
 from studies.jobs import Lease
 from studies.models import Study, Trial
-from studies.runner.reporting import DatabaseReporter, DatabaseStop
 
 
 def history_restore(
@@ -15,8 +15,8 @@ def history_restore(
     optuna_study: OptunaStudy,
     session: Session,
     lease: Lease,
-    reporter: DatabaseReporter,
-    stop: DatabaseStop,
+    reporter: Reporter,
+    stop: StopSignal,
 ) -> None:
     """Tell the search what was taken over, before it is asked for the first time.
 

@@ -12,7 +12,7 @@ from studies.jobs import Failure, Lease, LeaseLostError
 from studies.models import Job, Study
 from studies.models.job import JobStatus
 from studies.runner.failures import failure_of, is_passing
-from studies.runner.ports import JobReporter, JobStop
+from studies.runner.ports import JobReporter, LeaseStop
 from studies.runner.sessions import session_drop
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class JobContext:
     job: Job  # with its study joined
     lease: Lease
     reporter: JobReporter
-    stop: JobStop
+    stop: LeaseStop
 
     @property
     def study(self) -> Study:
@@ -42,8 +42,9 @@ Work = Callable[[JobContext], Mapping[str, Any]]  # the result, JSON
 def run_job(work: Work, lease: Lease, lease_lost: threading.Event) -> None:
     """Do the work of a claimed job and store its result, or why there is none."""
     log = {"job_id": str(lease.job_id)}
+    stop = LeaseStop(lease, lease_lost, lease.is_asked_to_stop)
     job = Job.objects.select_related("study").get(pk=lease.job_id)
-    context = JobContext(job, lease, JobReporter(lease), JobStop(lease, lease_lost))
+    context = JobContext(job, lease, JobReporter(lease), stop)
     try:
         result = work(context)
     except Stopped:

@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from studies.engine.ports import Reporter, Silent, Stopped, StopSignal
 from studies.jobs import Lease, LeaseLostError
@@ -36,6 +36,12 @@ LABELS = {
     "held-out original": "Scoring the original on held-out prompts",
     "original": "Scoring the original",
     "finished model": "Scoring the finished model",
+    "finding tasks": "Finding the tasks",
+    "fetching tasks": "Fetching the tasks' data",
+    "geometry_libraries": "Loading the libraries (the first time, they compile for a minute)",
+    "geometry": "Measuring the layers",
+    "projecting": "Projecting the layers",
+    "animating": "Drawing the animation",
 }
 
 
@@ -57,7 +63,7 @@ class JobReporter:
             self.store(
                 {
                     "phase": name,
-                    "label": LABELS.get(name, name.capitalize()),
+                    "label": LABELS.get(name, name[:1].upper() + name[1:]),
                     "done": done,
                     "total": total,
                     "eta_seconds": self._eta(done, total, now),
@@ -82,12 +88,38 @@ class JobReporter:
         return round((now - self._begun) / done * (total - done), 1)
 
 
-class JobStop:
-    """Reads the user's wish that this job ends, and the loss of the lease."""
+class TrialReporter(Reporter, Protocol):
+    """Where trials say which of them is under way, and how long they took."""
 
-    def __init__(self, lease: Lease, lease_lost: threading.Event) -> None:
+    trial: int | None
+
+    def trial_took(self, seconds: float) -> None:
+        """Learn how long a trial took."""
+
+
+class HelpReporter(JobReporter):
+    """Writes into its own job's row what a helper does; the study's own progress is its run's."""
+
+    def __init__(self, lease: Lease) -> None:
+        super().__init__(lease)
+        self.trial: int | None = None
+
+    def store(self, progress: Mapping[str, Any]) -> None:
+        super().store({**progress, "trial": self.trial})
+
+    def trial_took(self, seconds: float) -> None:
+        """Say nothing: the study's run tells how long all of it will take."""
+
+
+class LeaseStop:
+    """Reads the user's wish that a job ends, and the loss of its lease."""
+
+    def __init__(
+        self, lease: Lease, lease_lost: threading.Event, is_asked: Callable[[], bool]
+    ) -> None:
         self._lease = lease
         self._lease_lost = lease_lost
+        self._is_asked = is_asked
         self._looked = 0.0
 
     def check(self) -> None:
@@ -96,7 +128,7 @@ class JobStop:
         if time.monotonic() - self._looked < STOP_PAUSE:
             return
         self._looked = time.monotonic()
-        if self._lease.is_asked_to_stop():
+        if self._is_asked():
             raise Stopped
 
 

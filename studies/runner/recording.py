@@ -87,7 +87,8 @@ def trial_record(
         LeaseLostError: the job is no longer this worker's.
     """
     lease.renew()
-    study = Study.objects.get(pk=lease.study_id)
+    # Held until the end: another worker may store a trial of this study at the same time.
+    study = Study.objects.select_for_update(of=("self",)).get(pk=lease.study_id)
     scores = {score.name: score for score in result.scores}
     trial = Trial.objects.create(
         study=study,

@@ -1,7 +1,6 @@
 """What the engine says of its progress, as rows."""
 
 import statistics
-import threading
 import time
 from collections import deque
 from typing import Any
@@ -10,12 +9,10 @@ import psutil
 import torch
 from django.db.models import F
 
-from studies.engine.ports import Stopped
 from studies.events import Noted, PhaseChanged, announce_after_commit, event_record
-from studies.jobs import Lease, LeaseLostError
+from studies.jobs import Lease, helpers_at_work
 from studies.models import Study
-from studies.models.study import StudyStatus as Status
-from studies.runner.ports import LABELS, PROGRESS_PAUSE, STOP_PAUSE
+from studies.runner.ports import LABELS, PROGRESS_PAUSE
 
 RECENT = 20  # trials whose median gives the ETA
 
@@ -58,6 +55,7 @@ class DatabaseReporter:
         study = Study.objects.only("n_trials", "n_finished").get(pk=self._lease.study_id)
         left = study.n_trials - study.n_finished
         median = statistics.median(self._seconds) if self._seconds else None
+        n_workers = 1 + helpers_at_work(self._lease.study_id).count()
         progress: dict[str, Any] = {
             "phase": self._phase,
             "label": LABELS.get(self._phase, self._phase),
@@ -66,7 +64,8 @@ class DatabaseReporter:
             "trial": self.trial,
             "n_trials": study.n_trials,
             "n_finished": study.n_finished,
-            "eta_seconds": round(median * left, 1) if median is not None else None,
+            "eta_seconds": round(median * left / n_workers, 1) if median is not None else None,
+            "n_workers": n_workers,
             "memory": _memory(),
             "tokens_per_second": round(self._speed, 1) if self._speed else None,
         }
@@ -78,24 +77,6 @@ def progress_write(lease: Lease, progress: dict[str, Any]) -> None:
     own = Study.objects.filter(pk=lease.study_id, jobs__pk=lease.job_id, jobs__fence=lease.fence)
     own.update(progress=progress, progress_count=F("progress_count") + 1)
     announce_after_commit(lease.study_id)
-
-
-class DatabaseStop:
-    """Reads the user's wish to stop, and the loss of the lease."""
-
-    def __init__(self, lease: Lease, lease_lost: threading.Event) -> None:
-        self._lease = lease
-        self._lease_lost = lease_lost
-        self._looked = 0.0
-
-    def check(self) -> None:
-        if self._lease_lost.is_set():
-            raise LeaseLostError(str(self._lease.job_id))
-        if time.monotonic() - self._looked < STOP_PAUSE:
-            return
-        self._looked = time.monotonic()
-        if Study.objects.filter(pk=self._lease.study_id, status=Status.STOPPING).exists():
-            raise Stopped
 
 
 def _memory() -> dict[str, int | None]:

@@ -34,7 +34,7 @@ from studies.runner.prompts import prompts_load
 logger = logging.getLogger(__name__)
 LEAST_FREE = 0.1  # of the machine's memory; below, an idle session is dropped
 # Settings of the search alone: studies that differ in nothing else share a session.
-SEARCH_ONLY = ("n_trials", "n_startup_trials")
+SEARCH_ONLY = ("n_trials", "n_startup_trials", "n_workers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def session_key(study: Study, ref: ModelRef) -> str:
     snapshot = study.snapshot
     wanted = {
         "model": str(ref.path or ref.source),
-        "files": _files_of(ref.path) if ref.path else [],
+        "files": files_of(ref.path) if ref.path else [],
         "method": snapshot["method"],
         "settings": {k: v for k, v in _settings_of(study).items() if k not in SEARCH_ONLY},
         "prompts": {slug: row["digest"] for slug, row in snapshot["prompts"].items()},
@@ -159,7 +159,7 @@ def _found_before(study: Study) -> dict[str, Any]:
     return {name: facts[name] for name in ("batch_size", "response_prefix") if name in facts}
 
 
-def _files_of(folder: Path) -> list[list[str | int]]:
+def files_of(folder: Path) -> list[list[str | int]]:
     """Name, size and time of change of each file: a model that was replaced is another one."""
     stats = [(file.name, file.stat()) for file in sorted(folder.iterdir()) if file.is_file()]
     return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]

@@ -2,21 +2,30 @@
 
 import logging
 import threading
+from functools import partial
 
 from django.db import transaction
 from django.db.models import F
 
 from studies.engine.errors import EngineError
 from studies.engine.ports import Stopped
-from studies.jobs import Failure, Lease, LeaseLostError, job_enqueue
+from studies.jobs import (
+    Failure,
+    Lease,
+    LeaseLostError,
+    helpers_call,
+    helpers_dismiss,
+    job_enqueue,
+)
 from studies.lifecycle import StatusConflictError, study_transition
 from studies.models import Job, Study
 from studies.models.job import JobKind
 from studies.models.study import StudyStatus as Status
 from studies.runner.chats import WaitingChats
 from studies.runner.failures import failure_of, is_passing
+from studies.runner.ports import LeaseStop
 from studies.runner.recording import baseline_record
-from studies.runner.reporting import DatabaseReporter, DatabaseStop, progress_write
+from studies.runner.reporting import DatabaseReporter, progress_write
 from studies.runner.sessions import prepared_session, session_drop
 from studies.runner.trial_loop import TrialLoop
 
@@ -32,7 +41,7 @@ def run(lease: Lease, lease_lost: threading.Event) -> None:
         return
     log = {"study_id": str(study.pk)}
     try:
-        _search(study, lease, DatabaseStop(lease, lease_lost))
+        _search(study, lease, LeaseStop(lease, lease_lost, partial(_is_asked_to_stop, study)))
     except Stopped:
         _end(lease, Status.STOPPED)
     except LeaseLostError:
@@ -63,12 +72,22 @@ def _fail(lease: Lease, error: BaseException) -> None:
     _end(lease, Status.FAILED, failure_of(error))
 
 
-def _search(study: Study, lease: Lease, stop: DatabaseStop) -> None:
+def _is_asked_to_stop(study: Study) -> bool:
+    return Study.objects.filter(pk=study.pk, status=Status.STOPPING).exists()
+
+
+def _search(study: Study, lease: Lease, stop: LeaseStop) -> None:
     reporter = DatabaseReporter(lease)
     prepared = prepared_session(study, reporter, stop)
     baseline_record(lease, prepared.facts)
+    helpers_call(study.pk, _n_workers(study) - 1)
     chats = WaitingChats(lease, prepared)
     TrialLoop(study, lease, prepared.session, reporter, stop, between=chats).run()
+
+
+def _n_workers(study: Study) -> int:
+    settings = {row["name"]: row["value"] for row in study.snapshot["settings"]}
+    return int(settings.get("n_workers", 1))  # older studies have none
 
 
 @transaction.atomic
@@ -78,6 +97,7 @@ def _end(lease: Lease, status: Status, failure: Failure | None = None) -> None:
     except LeaseLostError:
         logger.warning("lease lost at the end", extra={"study_id": str(lease.study_id)})
         return
+    helpers_dismiss(lease.study_id)
     progress_write(lease, {})  # locks the study's row: no extension slips in from here
     if status is Status.COMPLETED and _was_extended(lease):
         study_transition(lease.study_id, to=Status.QUEUED, reason="It was extended.")

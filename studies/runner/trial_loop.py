@@ -12,27 +12,26 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import optuna
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from studies.engine import search
 from studies.engine.errors import EngineError
 from studies.engine.parameters import nest
-from studies.engine.ports import Stopped
+from studies.engine.ports import Stopped, StopSignal
 from studies.engine.results import TrialResult
-from studies.engine.search_space import unflatten
 from studies.engine.session import Session
 from studies.events import TrialStarted, event_record
 from studies.jobs import Lease, LeaseLostError
-from studies.models import Study, Trial
-from studies.runner.asking import Asked, Asking, Parameters
-from studies.runner.history import history_restore
+from studies.models import Study
+from studies.runner.asking import Asked, Parameters
+from studies.runner.choosing import Choosing
+from studies.runner.ports import TrialReporter
 from studies.runner.recording import failure_record, trial_record
-from studies.runner.reporting import DatabaseReporter, DatabaseStop
 
 logger = logging.getLogger(__name__)
 MOST_FAILURES = 5  # in a row; then it is the study that fails, not a trial
+PAUSE = 0.2  # seconds between two looks at what other workers have left
 MOST_STARTS = 2  # of one trial; a trial that loses its worker each time is given up
 
 # What ends a trial without being its fault.
@@ -53,8 +52,8 @@ class TrialLoop:
         study: Study,
         lease: Lease,
         session: Session,
-        reporter: DatabaseReporter,
-        stop: DatabaseStop,
+        reporter: TrialReporter,
+        stop: StopSignal,
         *,
         between: Callable[[], None] = lambda: None,
     ) -> None:
@@ -65,36 +64,32 @@ class TrialLoop:
         self.stop = stop
         self.between = between  # called where no trial is under way
         self.failures = 0  # in a row
+        self.n_stored = 0
         self.optuna_study = search.make_study(
             settings.OPTUNA_STORAGE, f"study-{study.pk}", session.objectives
         )
-        self.asking = Asking(study, self.optuna_study, session)
+        self.choosing = Choosing(study, lease, self.optuna_study, session, reporter, stop)
 
-    def run(self) -> None:
+    def run(self, *, to_the_end: bool = True) -> None:
         """Finish what was begun, then run trials until `n_trials` are complete.
+
+        Not `to_the_end`: only until nothing is left to begin, whatever other workers do.
 
         Raises:
             Stopped: the user asked for it.
-            LeaseLostError: another worker has the study now.
+            LeaseLostError: another worker has the job now.
             StudyUnusableError: `MOST_FAILURES` trials in a row failed.
         """
-        history_restore(
-            self.study, self.optuna_study, self.session, self.lease, self.reporter, self.stop
-        )
-        pending = self._unfinished()
-        rest = self.asking.rest(self._n_wanted() - len(pending)) if pending else []
-        for one in pending:  # alone: one of them may be what ended the worker
-            self._run([one])
-        self._run(rest)
-        while n_wanted := self._n_wanted():
+        while True:
             self.stop.check()
-            self.reporter.phase("sampling")
-            self.lease.renew()  # two workers must not ask for one study
-            self._run(self.asking.next(n_wanted))
-
-    def _n_wanted(self) -> int:
-        fresh = Study.objects.only("n_trials", "n_finished").get(pk=self.study.pk)
-        return max(0, fresh.n_trials - fresh.n_finished)
+            chosen = self.choosing.next()
+            for group in chosen.groups:
+                self._run(group)
+            if not chosen.groups:
+                if not (to_the_end and chosen.n_elsewhere):
+                    return
+                self.between()
+                time.sleep(PAUSE)  # another worker may fail with its trials, or be lost
 
     def _run(self, asked: Sequence[Asked]) -> None:
         """Run trials, as many side by side as the session wants."""
@@ -161,6 +156,7 @@ class TrialLoop:
         search.tell_complete(self.optuna_study, number, row.values)
         self.reporter.trial_took(result.seconds)
         self.failures = 0
+        self.n_stored += 1
 
     @transaction.atomic
     def _announce(self, number: int, parameters: dict[str, Any]) -> None:
@@ -173,28 +169,6 @@ class TrialLoop:
         self.failures += 1
         if self.failures >= MOST_FAILURES:
             raise StudyUnusableError(f"{self.failures} trials in a row failed. {reason}")
-
-    def _unfinished(self) -> list[Asked]:
-        """Tell Optuna what our rows know and it does not; list what was asked but not stored."""
-        rows = {trial.number: trial for trial in Trial.objects.filter(study=self.study)}
-        pending = []
-        for frozen in self.optuna_study.get_trials(
-            deepcopy=False, states=[optuna.trial.TrialState.RUNNING]
-        ):
-            row = rows.get(frozen.number)
-            if row is None:
-                pending.append(self._restart(frozen))
-            elif row.state == Trial.State.COMPLETE:
-                search.tell_complete(self.optuna_study, frozen.number, row.values)
-            else:
-                search.tell_failed(self.optuna_study, frozen.number)
-        return pending
-
-    def _restart(self, frozen: optuna.trial.FrozenTrial) -> Asked:
-        try:
-            return frozen.number, unflatten(frozen.params, self.session.resolved)
-        except KeyError:  # its worker was lost while its parameters were being sampled
-            return frozen.number, self.asking.finish(frozen.number)
 
 
 def _reason(error: Exception) -> str:

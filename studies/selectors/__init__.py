@@ -8,6 +8,13 @@ from studies.selectors.answers import (
     filter_counts,
     trial_answers,
 )
+from studies.selectors.benchmarks import (
+    benchmark_choices,
+    benchmark_out,
+    benchmark_overview,
+    benchmarks_of,
+    benchmarks_visible_to,
+)
 from studies.selectors.chats import (
     active_turn,
     chat_events_after,
@@ -25,6 +32,12 @@ from studies.selectors.exports import (
     export_strategies,
     exports_of,
     exports_visible_to,
+)
+from studies.selectors.geometry import (
+    geometry_animation,
+    geometry_out,
+    geometry_table,
+    projection_out,
 )
 from studies.selectors.notices import (
     notice_deliveries_of,
@@ -78,6 +91,11 @@ __all__ = [
     "agreements",
     "answer_out",
     "baseline_responses",
+    "benchmark_choices",
+    "benchmark_out",
+    "benchmark_overview",
+    "benchmarks_of",
+    "benchmarks_visible_to",
     "chat_events_after",
     "chat_out",
     "chat_row",
@@ -94,6 +112,9 @@ __all__ = [
     "exports_to_score",
     "exports_visible_to",
     "filter_counts",
+    "geometry_animation",
+    "geometry_out",
+    "geometry_table",
     "job_out",
     "jobs_visible_to",
     "notice_deliveries_of",
@@ -103,6 +124,7 @@ __all__ = [
     "override_document",
     "preset_document",
     "profiles_active",
+    "projection_out",
     "queue_places",
     "queue_rows",
     "recent_models",

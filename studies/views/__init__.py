@@ -6,6 +6,7 @@ from studies.views.compare import study_compare
 from studies.views.creation import study_new
 from studies.views.evaluations import evaluations
 from studies.views.exports import export_detail
+from studies.views.geometry import study_geometry
 from studies.views.queue import work_queue
 from studies.views.reproduction import study_reproduce
 from studies.views.studies import study_analysis, study_detail, study_list
@@ -18,6 +19,7 @@ __all__ = [
     "study_analysis",
     "study_compare",
     "study_detail",
+    "study_geometry",
     "study_list",
     "study_new",
     "study_reproduce",

@@ -14,6 +14,7 @@ from studies import commands, selectors
 from studies.cards import card_text
 from studies.engine.card_metadata import split_card
 from studies.engine.errors import InvalidInputError
+from studies.engine.export_options import STRATEGIES
 from studies.models import Export
 from studies.permissions import RUN_STUDIES, require
 
@@ -67,6 +68,7 @@ def _page(
     metadata, _ = split_card(text)
     context = {
         "export": export,
+        "kind": STRATEGIES[export.strategy].partition(":")[0],
         "study": export.job.study,
         "trial": export.trial,
         "text": text,

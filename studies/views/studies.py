@@ -14,7 +14,9 @@ from django.views.decorators.http import require_safe
 from studies.models import Study
 from studies.selectors import (
     HEAVY,
+    benchmark_overview,
     dashboard,
+    geometry_out,
     objectives,
     recent_models,
     rescore_choices,
@@ -109,6 +111,8 @@ def study_detail(request: HttpRequest, study_id: UUID) -> HttpResponse:
             "choices": rescore_choices(study),
             "rescores": rescores_of(request.user, study),
         },
+        "benchmarks": benchmark_overview(request.user, study),
+        "geometry": geometry_out(study),
     }
     return render(request, "studies/detail.html", context)
 

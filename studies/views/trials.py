@@ -54,6 +54,11 @@ def trial_detail(request: HttpRequest, study_id: UUID, number: int) -> HttpRespo
                 selectors.export_out(export)
                 for export in selectors.exports_of(request.user, study, number)
             ],
+            "benchmark_choices": selectors.benchmark_choices(study.model),
+            "benchmarks": [
+                selectors.benchmark_out(benchmark)
+                for benchmark in selectors.benchmarks_of(request.user, study, number)
+            ],
         },
     }
     return render(request, "studies/trial.html", context)

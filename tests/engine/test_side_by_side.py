@@ -24,7 +24,7 @@ MANY = [
     parameters(scope="per layer", mlp_weight=-0.2),
     EVERYWHERE,
 ]
-WANTED = Wanted(max_new_tokens=12, first_logprobs=True)
+WANTED = Wanted(max_new_tokens=8, first_logprobs=True)
 
 
 def one_by_one(loaded, method, many, batches, wanted=WANTED):

@@ -233,7 +233,7 @@ def test_a_stop_ends_the_study_and_resume_repeats_no_parameters(start, monkeypat
         return evaluate(self, parameters)
 
     with monkeypatch.context() as patch:
-        patch.setattr("studies.runner.reporting.STOP_PAUSE", 0)
+        patch.setattr("studies.runner.ports.STOP_PAUSE", 0)
         patch.setattr(Session, "evaluate", stop_in_second)
         work(study)
     assert (study.status, study.n_finished) == (Status.STOPPED, 1)

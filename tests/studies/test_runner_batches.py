@@ -169,7 +169,7 @@ def test_a_stop_during_a_batch_keeps_none_of_it_and_blames_none(start, monkeypat
         return evaluate_many(self, many)
 
     with monkeypatch.context() as patch:
-        patch.setattr("studies.runner.reporting.STOP_PAUSE", 0)
+        patch.setattr("studies.runner.ports.STOP_PAUSE", 0)
         patch.setattr(Session, "evaluate_many", stop_in_second)
         work(study)
     assert (study.status, study.n_finished) == (Status.STOPPED, 2)
@@ -177,7 +177,7 @@ def test_a_stop_during_a_batch_keeps_none_of_it_and_blames_none(start, monkeypat
     for _ in range(trial_loop.MOST_STARTS):
         commands.study_resume(study)
         with monkeypatch.context() as patch:
-            patch.setattr("studies.runner.reporting.STOP_PAUSE", 0)
+            patch.setattr("studies.runner.ports.STOP_PAUSE", 0)
             patch.setattr(Session, "evaluate", stopping(study))
             work(study)
     commands.study_resume(study)

@@ -18,7 +18,7 @@ from tests.system.services import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
-START_SECONDS = 40
+START_SECONDS = 90
 LEASE_SECONDS = "6"
 
 
@@ -154,18 +154,18 @@ def running(installation):
     return installation
 
 
-@pytest.fixture
-def page(running, chromium):  # noqa: F811
-    """A browser at the running product, logged in by hand; nothing may complain."""
-    context = chromium.new_context(base_url=running.url)
-    page = context.new_page()
+def visitor_of(running, browser):
+    """Yield a browser's context at the running product, logged in by hand; nothing may complain."""
+    context = browser.new_context(base_url=running.url)
     complaints = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    context.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    page = context.new_page()
     page.goto("/")
     page.fill("[name=username]", "admin")
     page.fill("[name=password]", running.password)
     page.click("[type=submit]")
-    yield page
+    page.close()
+    yield context
     context.close()
     assert complaints == []

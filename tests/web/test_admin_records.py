@@ -38,6 +38,15 @@ def test_resume_queues_a_stopped_study_again(admin_client, make_study):
     assert study.jobs.filter(status="queued").count() == 1
 
 
+def test_the_status_of_a_study_is_read_in_words(admin_client, make_study):
+    study = make_study(status="completed")
+
+    page = admin_client.get(f"/admin/studies/study/{study.pk}/change/").content.decode()
+
+    assert "Completed" in page
+    assert "(&#x27;completed" not in page
+
+
 def test_a_study_cannot_be_changed_made_or_deleted_here(admin_client, make_study):
     study = make_study(status="stopped", name="Before")
     url = f"/admin/studies/study/{study.pk}"

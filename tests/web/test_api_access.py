@@ -29,6 +29,7 @@ BODIES = {
     "preview": {},
     "enqueue": {"enqueue": [{"parameters": {"max_weight": {"attn.o_proj": 1.0}}}]},
     "exports": {"strategy": "merge"},
+    "benchmarks": {"tasks": ["arc_easy"]},
     "chats": {},
     "turns": {"message": "Hello"},
     "label": {"label": True},
@@ -37,8 +38,8 @@ BODIES = {
     "upload": {"repo_id": "someone/model"},
     "rescores": {"trials": [0], "prompts": {"bad-test": "bad-test"}},
 }
-NAMES = ("study_id", "job_id", "export_id", "chat_id", "scoring_id")
-IDS: dict[str, object] = {name: uuid4() for name in NAMES}
+ID_NAMES = ("study_id", "job_id", "export_id", "chat_id", "benchmark_id", "scoring_id")
+IDS: dict[str, object] = {name: uuid4() for name in ID_NAMES}
 IDS |= {"target_id": 1, "override_id": 1, "number": 0, "slug": "a", "path": "a"}
 IDS |= {"position": 0, "kind": "timeline", "file_type": "csv"}
 EXPORTED = {
@@ -86,20 +87,22 @@ def id_operations():
     return [
         (method, path)
         for method, path in operations()
-        if re.search(r"\{(study|job|export)_", path)
+        if re.search(r"\{(study|job|export|benchmark)_", path)
     ]
 
 
 @pytest.fixture
-def world(make_user, make_study, make_trial, make_job, make_export):
-    """A study with a trial, a job and an export, and the three people who may want it."""
+def world(make_user, make_study, make_trial, make_job, make_export, make_benchmark, make_geometry):
+    """A study with a trial, a job, and what was made of them, and the three who may want it."""
     owner, staff, stranger = make_user("owner"), make_user("s", is_staff=True), make_user("other")
     study = make_study(owner=owner, status="running")
     export = make_export(make_trial(study, 0), files=EXPORTED)
+    make_geometry(study)
     job = make_job(study, status="running")
     people = {"owner": owner, "staff": staff, "stranger": stranger}
     ids = {"study_id": study.pk, "number": 0, "job_id": job.pk}
-    return people, IDS | ids | {"export_id": export.pk, "path": "reproduce.json"}
+    ids |= {"export_id": export.pk, "benchmark_id": make_benchmark(export.trial).pk}
+    return people, IDS | ids | {"path": "reproduce.json"}
 
 
 def call(client, method, path, ids):

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from studies.demo.build.alignment import align
+from studies.demo.build.benchmarks import write_benchmarks
 from studies.demo.build.measuring import measure
 from studies.demo.build.tokenizer import train_tokenizer
 from studies.demo.build.training import SYSTEM_PROMPT, new_model, train_base
@@ -25,13 +26,16 @@ logger = logging.getLogger("studies.demo.build")
 def main() -> None:
     """Build the world, the tokenizer and the model, and write them to a folder."""
     parser = argparse.ArgumentParser(prog="studies.demo.build", description=main.__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="gets model/ and prompts/")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="gets model/, prompts/ and benchmarks/"
+    )
     parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     torch.set_num_threads(_THREADS)
     world = make_world(options.seed)
     write_prompts(world, options.out / "prompts")
+    write_benchmarks(world, options.out / "benchmarks", options.seed)
     build_model(world, options.out / "model", options.seed)
 
 

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
-from studies.demo.files import MODEL_DIR, PROMPTS_DIR
+from studies.demo.files import BENCHMARKS_DIR, MODEL_DIR, PROMPTS_DIR
 from studies.starters import starters_seed
 
 
@@ -25,7 +25,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: object, **options: object) -> None:
-        for folder in (settings.DATA_DIR, *settings.MODEL_ROOTS, *settings.PROMPT_ROOTS):
+        roots = (*settings.MODEL_ROOTS, *settings.PROMPT_ROOTS, *settings.BENCHMARK_ROOTS)
+        for folder in (settings.DATA_DIR, *roots):
             folder.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0, interactive=False)
         if added := starters_seed():
@@ -33,6 +34,7 @@ class Command(BaseCommand):
         if not options["no_demo_model"]:
             _copy_missing(MODEL_DIR, settings.DATA_DIR / "models" / "demo")
             _copy_missing(PROMPTS_DIR, settings.DATA_DIR / "prompts" / "demo")
+            _copy_missing(BENCHMARKS_DIR, settings.DATA_DIR / "benchmarks" / "demo")
         self._admin_account()
 
     def _admin_account(self) -> None:

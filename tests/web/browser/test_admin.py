@@ -101,26 +101,3 @@ def test_the_table_follows_the_typed_model(visit, admin, preset):
     row = page.locator("#resolved tr").filter(has_text="direction_fraction")
     expect(row).to_contain_text("override of Mine: google/*")
     expect(page.locator("#resolved-state")).to_contain_text("As saved")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_of_presets_complains_or_is_wider_than_a_phone(
-    visit, admin, preset, make_profile, make_study, scheme
-):
-    make_study(profile=preset)
-    commands.profile_update(admin, preset, {"parameters": {"max_weight": 1}})
-    base = f"/admin/studies/profile/{preset.pk}"
-    paths = [
-        "/admin/studies/profile/",
-        f"{base}/change/",
-        f"{base}/history/",
-        f"{base}/duplicate/",
-        f"/admin/studies/profile/compare/?left=mine&right={make_profile('other').slug}",
-        "/admin/studies/profile/import/",
-    ]
-    visitor = visit(user=admin, viewport={"width": 390, "height": 800}, color_scheme=scheme)
-    for path in paths:
-        page = visitor.goes_to(path)
-        page.wait_for_load_state("networkidle")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
-        assert visitor.complaints == [], path

@@ -2,22 +2,25 @@
 
 import { call } from "./api.js";
 import { byId, el, readJson } from "./dom.js";
-import { mountJobList } from "./job-list.js";
+import { jobList } from "./job-list.js";
 import { scoringRow } from "./scoring-row.js";
 
 const { profiles, exports, evaluations, shown } = readJson("page-data");
 const root = byId("evaluations");
 
-const list = mountJobList(root, {
-  mayRun: root.dataset.readOnly === undefined,
-  read: async () => (await call("GET", `evaluations?limit=${shown}`)).items,
+const mayRun = root.dataset.readOnly === undefined;
+
+const cancel = mayRun ? (one) => act(() => call("POST", `jobs/${one.job.id}/cancel`)) : null;
+const { act, show } = jobList(root, {
+  path: `evaluations?limit=${shown}`,
+  items: (answer) => answer.items,
   row,
   empty: "Nothing was compared yet.",
 });
 document.getElementById("evaluation-form")?.append(form());
-list.draw(evaluations);
+show(evaluations);
 
-function row(one, cancel) {
+function row(one) {
   return scoringRow(one, {
     title: `${one.model} against ${one.original}`,
     cancel,
@@ -47,7 +50,7 @@ function form() {
       model: made.value ? "" : model.value.trim(), export: made.value || null,
       base: base.value.trim(), profile: profile.value,
     };
-    list.act(() => call("POST", "evaluations", { body }));
+    act(() => call("POST", "evaluations", { body }));
   });
   return node;
 }

@@ -39,7 +39,8 @@ function summary(one) {
   return parts.filter(Boolean).join(" · ");
 }
 
-function progress({ label, done, total, eta_seconds: left }) {
+/** How far a job is, in words and as a bar. */
+export function progress({ label, done, total, eta_seconds: left }) {
   const bar = total > 0
     ? el("progress", { max: total, value: done, "aria-label": label })
     : el("progress", { "aria-label": label });
@@ -73,7 +74,7 @@ function details(one, open) {
 
 function verified({ equal, scores }) {
   const told = scores.map((s) => `${s.name} ${number(s.export)} (trial ${number(s.trial)})`).join(", ");
-  const what = equal ? "Reloaded, and it scores as the trial did" : "Reloaded; its scores differ from the trial's";
+  const what = equal ? "Reloaded; its scores agree with the trial's" : "Reloaded; its scores differ from the trial's";
   return el("p", { class: "muted" }, told ? `${what}: ${told}.` : `${what}.`);
 }
 

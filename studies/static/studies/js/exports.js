@@ -1,10 +1,10 @@
 // The exports of a trial: start one, follow it, download its files, build it again, remove it.
 
 import { call } from "./api.js";
-import { el, setText, toggle } from "./dom.js";
+import { el, toggle } from "./dom.js";
 import { exportRow } from "./export-row.js";
+import { jobList } from "./job-list.js";
 
-const PAUSE = 1500; // ms between two looks at a running export
 const DTYPES = [
   ["auto", "as the original"],
   ["bfloat16", "bfloat16"],
@@ -18,57 +18,23 @@ const DTYPES = [
  */
 export function mountExports(root, { study, number, strategies, exports, complete, may_run: mayRun }) {
   const path = `studies/${study}/trials/${number}/exports`;
-  const problem = el("div", { class: "callout error", role: "alert", hidden: true });
-  const list = el("div", { class: "exports", "aria-live": "polite" });
-  let timer = 0;
-
-  async function act(work) {
-    toggle(problem, false);
-    root.setAttribute("aria-busy", "true");
-    try {
-      await work();
-      await look();
-    } catch (error) {
-      setText(problem, error.message);
-      toggle(problem, true);
-    } finally {
-      root.removeAttribute("aria-busy");
-    }
-  }
-
-  async function look() {
-    clearTimeout(timer);
-    draw(await call("GET", path));
-  }
-
-  async function lookAgain() {
-    try {
-      await look();
-    } catch {
-      timer = window.setTimeout(lookAgain, PAUSE * 4); // the server is away; it comes back
-    }
-  }
-
+  const { act, show } = jobList(root, {
+    path,
+    row: (one, open) => exportRow(one, mayRun ? actions : null, open),
+    empty: "Nothing is exported yet.",
+  });
   const actions = {
     cancel: (one) => act(() => call("POST", `jobs/${one.job.id}/cancel`)),
     reproduce: (one) => act(() => call("POST", `exports/${one.id}/reproduce`)),
     remove: (one) => act(() => call("DELETE", `exports/${one.id}`)),
   };
-
-  function draw(rows) {
-    const open = new Set([...list.querySelectorAll("details[open]")].map((node) => node.id));
-    const focused = list.contains(document.activeElement) ? document.activeElement?.id : "";
-    list.replaceChildren(...rows.map((one) => exportRow(one, mayRun ? actions : null, open)));
-    if (!rows.length) list.append(el("p", { class: "empty" }, "Nothing is exported yet."));
-    if (focused) document.getElementById(focused)?.focus();
-    const runs = rows.some((one) => one.status === "queued" || one.status === "running");
-    if (runs) timer = window.setTimeout(lookAgain, PAUSE);
+  if (!complete) {
+    show(exports, el("p", { class: "empty" }, "This trial has no result that could be exported."));
+  } else if (mayRun) {
+    show(exports, optionsForm(strategies, (body) => act(() => call("POST", path, { body }))));
+  } else {
+    show(exports);
   }
-
-  const form = optionsForm(strategies, (body) => act(() => call("POST", path, { body })));
-  const nothing = el("p", { class: "empty" }, "This trial has no result that could be exported.");
-  root.replaceChildren(...(!complete ? [nothing] : mayRun ? [form] : []), problem, list);
-  draw(exports);
 }
 
 function optionsForm(strategies, submit) {
@@ -84,7 +50,7 @@ function optionsForm(strategies, submit) {
     .map((one) => el("p", { class: "muted" }, `${one.label.split(":")[0]} ${one.unavailable}.`));
   const form = el("form", { class: "export-form" },
     el("div", { class: "fields" },
-      field("What", strategy), field("Number format", dtype), rankField),
+      field("What", strategy, "", "field wide"), field("Number format", dtype), rankField),
     ...missing,
     el("button", { type: "submit", class: "button primary" }, "Export"));
   const adapt = () => toggle(rankField, strategy.value === "adapter");
@@ -99,7 +65,7 @@ function optionsForm(strategies, submit) {
   return form;
 }
 
-function field(label, input, hint = "") {
-  return el("label", { class: "field" }, el("span", {}, label), input,
+function field(label, input, hint = "", kind = "field") {
+  return el("label", { class: kind }, el("span", {}, label), input,
     hint && el("small", { class: "muted" }, hint));
 }

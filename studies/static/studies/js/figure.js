@@ -15,8 +15,11 @@ const CONFIG = { displayModeBar: false, responsive: true };
  * @param {{data: any[], layout: any}} figure
  * @param {string} kind
  * @param {string} title for those who hear the page
+ * @param {string} [elsewhere] where they find what it shows
  */
-export function drawFigure(box, figure, kind, title) {
+export function drawFigure(
+  box, figure, kind, title, elsewhere = "The table of trials has the same numbers.",
+) {
   const narrow = box.clientWidth < 560;
   const data = figure.data.map((trace, index) => styled(trace, index, kind));
   const layout = {
@@ -29,7 +32,7 @@ export function drawFigure(box, figure, kind, title) {
   if (kind === "parallel" && narrow) turn(data, layout);
   if (kind === "importances") for (const trace of data) trace.y = trace.y.map(twoLines);
   box.setAttribute("role", "img");
-  box.setAttribute("aria-label", `${title}. The table of trials has the same numbers.`);
+  box.setAttribute("aria-label", `${title}. ${elsewhere}`);
   window.Plotly.react(box, data, layout, CONFIG);
 }
 
@@ -99,7 +102,8 @@ function styled(trace, index, kind) {
       },
     };
   }
-  const own = color(SERIES[index % SERIES.length]);
+  const place = trace.meta?.series ?? index; // of several that belong together
+  const own = color(SERIES[place % SERIES.length]);
   if (trace.type === "bar") {
     const pattern = { ...marker.pattern, fillmode: "overlay", fgcolor: color("--surface"), solidity: 0.35, size: 6 };
     return { ...trace, marker: { ...marker, color: own, pattern, line: { color: color("--surface"), width: 1 } } };
@@ -107,7 +111,7 @@ function styled(trace, index, kind) {
   return {
     ...trace,
     line: { ...trace.line, color: own, width: 2, shape: trace.name === "Best Value" ? "hv" : "linear" },
-    marker: { ...marker, color: own, symbol: SYMBOLS[index % SYMBOLS.length], size: 6 },
+    marker: { ...marker, color: own, symbol: trace.meta?.symbol ?? SYMBOLS[place % SYMBOLS.length], size: 6 },
   };
 }
 

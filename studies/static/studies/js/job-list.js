@@ -1,22 +1,25 @@
-// A list of things that jobs make: read again while one of them is under way, or after an act.
+// A list of results that jobs make: asked for, followed while they are made.
 
 import { call } from "./api.js";
-import { el, setText, toggle } from "./dom.js";
-import { duration } from "./format.js";
+import { el, toggle } from "./dom.js";
 
-const PAUSE = 1500; // ms between two looks at a running job
+const PAUSE = 1500; // ms between two looks while something is made
 
 /**
- * @param {HTMLElement} root gets the list and what goes wrong
- * @param {{read: () => Promise<any[]>, row: (one: any, cancel: HTMLElement|null) => HTMLElement, empty: string, mayRun: boolean}} options
+ * @param {HTMLElement} root
+ * @param {object} options
+ * @param {string} options.path of the list, below /api/v1/
+ * @param {(one: any, open: Set<string>) => HTMLElement} options.row `open`: ids of open details
+ * @param {string} options.empty what to say of an empty list
+ * @param {(answer: any) => any[]} [options.items] takes the rows out of what the API answers
+ * @returns {{act: (work: () => Promise<any>) => Promise<void>, show: (rows: any[], ...before: Node[]) => void}}
+ *   `act` does something and looks again; `show` fills the root, with `before` above the list.
  */
-export function mountJobList(root, { read, row, empty, mayRun }) {
+export function jobList(root, { path, row, empty, items = (answer) => answer }) {
   const problem = el("div", { class: "callout error", role: "alert", hidden: true });
-  const list = el("div", { class: "exports" });
+  const list = el("div", { "aria-live": "polite" });
   let timer = 0;
-  root.append(problem, list);
 
-  /** Do something, then read the list; what went wrong is told above it. */
   async function act(work) {
     toggle(problem, false);
     root.setAttribute("aria-busy", "true");
@@ -33,7 +36,7 @@ export function mountJobList(root, { read, row, empty, mayRun }) {
 
   async function look() {
     clearTimeout(timer);
-    draw(await read());
+    draw(items(await call("GET", path)));
   }
 
   async function lookAgain() {
@@ -45,47 +48,28 @@ export function mountJobList(root, { read, row, empty, mayRun }) {
   }
 
   function draw(rows) {
+    const open = new Set([...list.querySelectorAll("details[open]")].map((node) => node.id));
     const focused = list.contains(document.activeElement) ? document.activeElement?.id : "";
-    list.replaceChildren(...rows.map((one) => row(one, cancelButton(one))));
+    list.replaceChildren(...rows.map((one) => row(one, open)));
     if (!rows.length) list.append(el("p", { class: "empty" }, empty));
     if (focused) document.getElementById(focused)?.focus();
     if (rows.some(isActive)) timer = window.setTimeout(lookAgain, PAUSE);
   }
 
-  function cancelButton(one) {
-    if (!mayRun || !isActive(one) || one.job.stopping) return null;
-    return el("button", {
-      type: "button", class: "button small", id: `cancel-${one.id}`,
-      onclick: () => act(() => call("POST", `jobs/${one.job.id}/cancel`)),
-    }, "Cancel");
+  function show(rows, ...before) {
+    root.replaceChildren(...before, problem, list);
+    draw(rows);
   }
-
-  return { act, draw };
+  return { act, show };
 }
 
-function isActive({ job }) {
-  return job.status === "queued" || job.status === "running";
+/** Whether a row, which has a status of its own or only its job's, is still being made. */
+export function isActive({ status, job }) {
+  return ["queued", "running"].includes(status ?? job.status);
 }
 
-/** The problems of a refused request, one a line, with what they are about. */
-function faults(error) {
-  const places = (error.errors ?? []).filter((p) => p.message);
-  return places.length ? places.map((p) => (p.place ? `${p.place}: ${p.message}` : p.message)) : [error.message];
-}
-
-/** @param {any} job @returns {HTMLElement} its state as a word with a mark */
-export function jobStatus({ status, stopping }) {
-  const shown = stopping ? "stopping" : status;
-  const node = el("span", { class: "status", dataset: { status: shown } });
-  setText(node, shown[0].toUpperCase() + shown.slice(1));
-  return node;
-}
-
-/** @param {any} job @returns {HTMLElement|null} how far it is */
-export function jobProgress({ progress: { label, done, total, eta_seconds: left } }) {
-  if (!label) return null;
-  const known = total > 0 ? { max: total, value: done } : {};
-  return el("div", { class: "export-progress" },
-    el("progress", { ...known, "aria-label": label }),
-    el("span", { class: "muted num" }, left ? `${label} · ${duration(left)} left` : label));
+/** What was wrong with a request, one sentence for each fault, with its place. */
+function faults({ errors = [], message }) {
+  const told = errors.map((one) => (one.place ? `${one.place}: ${one.message}` : one.message));
+  return told.length > 1 ? told : [message];
 }

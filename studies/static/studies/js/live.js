@@ -15,6 +15,7 @@ import { keepConnected } from "./socket.js";
 import { drawSpace } from "./space.js";
 import { mountStatus } from "./status.js";
 import { createStore } from "./store.js";
+import { mountStudyBenchmarks } from "./study-benchmarks.js";
 import { mountTable } from "./table.js";
 import { mountTrial } from "./trial.js";
 import { mountWaiting } from "./waiting.js";
@@ -49,6 +50,7 @@ const drawNotes = mountAnnotation(byId("study-annotation"), {
 byId("select-recommended").addEventListener("click", () => select(store.state.recommended));
 const showAnswers = mountAnswers(byId("responses"), snapshot.id);
 drawSpace(byId("space"), snapshot.resolved);
+mountStudyBenchmarks(snapshot.id, readJson("study-benchmarks"));
 
 function drawNow() {
   for (const draw of parts) draw(store.state, selected);

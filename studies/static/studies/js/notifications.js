@@ -72,7 +72,7 @@ async function change(path, key, box) {
 function form() {
   const url = /** @type {HTMLInputElement} */ (
     el("input", { type: "url", name: "url", required: true, maxlength: 500, placeholder: "https://…" }));
-  const node = el("form", { class: "inline-form" },
+  const node = el("form", { class: "inline-form webhook" },
     el("label", {}, el("span", { class: "hidden-label" }, "Address of a webhook"), url),
     el("button", { type: "submit", class: "button primary" }, "Add the webhook"));
   node.addEventListener("submit", (event) => {

@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { completeTrials } from "./derived.js";
 import { byId, el, readJson, toggle } from "./dom.js";
-import { mountJobList } from "./job-list.js";
+import { jobList } from "./job-list.js";
 import { scoringRow } from "./scoring-row.js";
 
 /**
@@ -16,16 +16,15 @@ export function mountRescores(study, store) {
   const root = byId("rescores");
   const mayRun = root.dataset.readOnly === undefined;
   const path = `studies/${study}/rescores`;
-  const form = rescoreForm(choices, (body) => list.act(() => call("POST", path, { body })));
+  const form = rescoreForm(choices, (body) => act(() => call("POST", path, { body })));
   const none = el("p", { class: "empty" }, "Possible as soon as a trial has finished.");
-  root.replaceChildren(none, ...(mayRun ? [form] : []));
-  const list = mountJobList(root, {
-    mayRun,
-    read: () => call("GET", path),
-    row: (one, cancel) => row(one, cancel, study, store),
+  const cancel = mayRun ? (one) => act(() => call("POST", `jobs/${one.job.id}/cancel`)) : null;
+  const { act, show } = jobList(root, {
+    path,
+    row: (one) => row(one, cancel, study, store),
     empty: "No trial was scored on other prompts yet.",
   });
-  list.draw(rescores);
+  show(rescores, none, ...(mayRun ? [form] : []));
   return (state) => {
     const some = completeTrials(state.trials).length > 0;
     toggle(none, !some);

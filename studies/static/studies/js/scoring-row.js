@@ -1,13 +1,13 @@
 // One scoring: how far it is, which prompts were asked, and the models beside their original.
 
 import { el } from "./dom.js";
-import { number } from "./format.js";
-import { jobProgress, jobStatus } from "./job-list.js";
+import { duration, number } from "./format.js";
+import { isActive } from "./job-list.js";
 
 /**
  * @param {any} one as the API shows it
- * @param {{title: string, cancel: HTMLElement|null, first: any[], label: (result: any) => (Node|string), titles: string[], before: (result: any) => any[]}} look
- *   `first`: the original's scores to compare with; `titles`: of the columns below each score
+ * @param {{title: string, cancel: ((one: any) => void)|null, first: any[], label: (result: any) => (Node|string), titles: string[], before: (result: any) => any[]}} look
+ *   `cancel`: null for those who may only look; `first`: the original's scores to compare with; `titles`: of the columns below each score
  * @returns {HTMLElement}
  */
 export function scoringRow(one, { title, cancel, first, label, titles, before }) {
@@ -16,13 +16,29 @@ export function scoringRow(one, { title, cancel, first, label, titles, before })
     `${one.created_at.slice(0, 16).replace("T", " ")} UTC`);
   return el("article", { class: "export", id: `scoring-${one.id}` },
     el("div", { class: "export-head" },
-      el("h3", {}, title), jobStatus(one.job), at, el("span", { class: "push controls" }, cancel)),
-    jobProgress(one.job),
+      el("h3", {}, title), jobStatus(one.job), at,
+      el("span", { class: "push controls" }, cancel && isActive(one) && !one.job.stopping && el("button", {
+        type: "button", class: "button small", id: `cancel-${one.id}`, onclick: () => cancel(one),
+      }, "Cancel"))),
+    jobProgress(one.job.progress),
     error && el("div", { class: "callout error" }, `${error} ${advice}`),
     one.baseline.length > 0 && el("div",
       { class: "scroll", tabindex: "0", role: "group", "aria-label": `Scores: ${title}` },
       scoreTable(one, { first, label, titles, before })),
     el("ul", { class: "plain small-note" }, ...one.prompts.map((p) => el("li", {}, promptsText(p)))));
+}
+
+function jobStatus({ status, stopping }) {
+  const shown = stopping ? "stopping" : status;
+  return el("span", { class: "status", dataset: { status: shown } }, shown[0].toUpperCase() + shown.slice(1));
+}
+
+function jobProgress({ label, done, total, eta_seconds: left }) {
+  if (!label) return null;
+  const known = total > 0 ? { max: total, value: done } : {};
+  return el("div", { class: "export-progress" },
+    el("progress", { ...known, "aria-label": label }),
+    el("span", { class: "muted num" }, left ? `${label} · ${duration(left)} left` : label));
 }
 
 function promptsText({ scored, how, name, count, dropped }) {

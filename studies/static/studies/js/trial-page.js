@@ -3,6 +3,7 @@
 import { mountAnnotation } from "./annotation.js";
 import { mountAnswers } from "./answers.js";
 import { call } from "./api.js";
+import { mountBenchmarks } from "./benchmarks.js";
 import { copyButton } from "./copy.js";
 import { byId, readJson, setText, toggle } from "./dom.js";
 import { mountElsewhere } from "./elsewhere.js";
@@ -15,6 +16,7 @@ const { study, number, kernel, parameters, note, tags, event_count } = data;
 const box = document.getElementById("kernel");
 if (box) mountKernel(box)(kernel);
 mountExports(byId("exports"), data);
+mountBenchmarks(byId("benchmarks"), data);
 mountElsewhere({ study, number });
 mountAnswers(byId("responses"), study, { keyboard: true })(number);
 byId("copy-parameters").append(
