@@ -29,7 +29,7 @@ export function drawPlots(geometry) {
 function line({ columns, layers }, name, series, isMedian) {
   const label = columns.find((column) => column.name === name).label;
   return {
-    type: "scatter", mode: "lines+markers", name: label,
+    type: "scatter", mode: "lines+markers", name: label, cliponaxis: false,
     x: layers.map((_line, layer) => layer), y: layers.map((row) => row[name]),
     line: { dash: isMedian ? "dot" : "solid" },
     meta: { series, symbol: isMedian ? `${SYMBOLS[series]}-open` : SYMBOLS[series] },
@@ -40,7 +40,7 @@ function line({ columns, layers }, name, series, isMedian) {
 function layout(axis) {
   return {
     xaxis: { title: { text: "Layer index (0: embedding)" }, rangemode: "tozero", zeroline: false },
-    yaxis: { title: { text: axis } },
+    yaxis: { title: { text: axis }, rangemode: "tozero" },
     hovermode: "closest",
   };
 }

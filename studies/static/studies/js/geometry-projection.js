@@ -6,7 +6,8 @@ import { el, setText } from "./dom.js";
 const MOVE = 600; // milliseconds from a layer to the next
 const HOLD = 500; // and at each
 const EDGE = 1.08; // of the farthest point
-const WIDTH = 56; // characters of a line of a tooltip
+const NARROW = 400; // pixels of a picture on a phone
+const [LINE, SHORT] = [56, 24]; // characters of a line of a tooltip, and on a phone
 const MOST = 180; // characters of a tooltip; the text beside the picture has more
 const GROUPS = { good: ["Good prompts", "--series-1", "circle"], bad: ["Bad prompts", "--series-2", "triangle-up"] };
 const quiet = matchMedia("(prefers-reduced-motion: reduce)");
@@ -48,13 +49,14 @@ export function mountProjection(root, { prompts, points }, download) {
 
   function trace(group) {
     const [name, ink, symbol] = GROUPS[group];
+    const narrow = plot.clientWidth < NARROW;
     const rows = rowsOf[group];
     return {
       type: "scatter", mode: "markers", name: `${name} (${rows.length})`,
       x: rows.map((row) => shown[row][0]), y: rows.map((row) => shown[row][1]),
-      text: rows.map((row) => tooltip(prompts[row].text)), customdata: rows,
+      text: rows.map((row) => tooltip(prompts[row].text, narrow ? SHORT : LINE)), customdata: rows,
       hovertemplate: "%{text}<extra></extra>",
-      marker: { color: color(ink), symbol, size: plot.clientWidth < 400 ? 6 : 8, opacity: 0.85, line: { color: color("--surface"), width: 0.75 } },
+      marker: { color: color(ink), symbol, size: narrow ? 6 : 8, opacity: 0.85, line: { color: color("--surface"), width: 0.75 } },
     };
   }
 
@@ -128,19 +130,19 @@ export function mountProjection(root, { prompts, points }, download) {
 }
 
 /** A prompt as plotly's pseudo-HTML: nothing of it is read as a tag or an entity. */
-function tooltip(text) {
+function tooltip(text, width) {
   const cut = text.length > MOST ? `${text.slice(0, MOST - 1)}…` : text;
-  return folded(cut).map(escaped).join("<br>");
+  return folded(cut, width).map(escaped).join("<br>");
 }
 
-function folded(text) {
+function folded(text, width) {
   const lines = [""];
   for (const word of text.split(/\s+/)) {
     const tail = lines[lines.length - 1];
-    if (tail && tail.length + word.length >= WIDTH) lines.push(word);
+    if (tail && tail.length + word.length >= width) lines.push(word);
     else lines[lines.length - 1] = tail ? `${tail} ${word}` : word;
   }
-  return lines.flatMap((one) => one.match(new RegExp(`.{1,${WIDTH}}`, "gu")) ?? [""]);
+  return lines.flatMap((one) => one.match(new RegExp(`.{1,${width}}`, "gu")) ?? [""]);
 }
 
 function escaped(text) {
