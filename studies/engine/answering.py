@@ -26,6 +26,7 @@ from studies.engine.prefill import Kept, Reuse, may_share
 from studies.engine.prefix import Skips, detect_prefix, prefix_prompts
 from studies.engine.prompts import Prompt, TokenBatch, render, shared_prefix, tokenize
 from studies.engine.scorers.base import Need, PromptSlice, ScoringContext
+from studies.engine.study_settings import StudySettings
 
 logger = logging.getLogger(__name__)
 _PROBE_TOKENS = 8  # per prompt: enough steps to outweigh the prefill's start
@@ -206,6 +207,39 @@ class Answering:
 
     def _progress(self, phase: str) -> Progress:
         return Progress(self._reporter, self._stop, phase)
+
+
+def answering_as_set(
+    loaded: LoadedModel,
+    prompt_sets: Mapping[str, Sequence[Prompt]],
+    settings: StudySettings,
+    *,
+    reporter: Reporter,
+    stop: StopSignal,
+) -> Answering:
+    """Answers with the batch size and prefix of the settings, which are found where left open.
+
+    Raises:
+        Stopped: the host wants to end.
+        DeviceMemoryError: not even one prompt fits.
+    """
+    answering = Answering(
+        loaded,
+        prompt_sets,
+        max_response_length=settings.max_response_length,
+        reporter=reporter,
+        stop=stop,
+    )
+    if settings.batch_size:
+        answering.limit.size = settings.batch_size
+    else:
+        answering.find_batch_size(settings.max_batch_size)
+    if settings.response_prefix is None:
+        skips = settings.chain_of_thought_skips
+        answering.find_prefix(settings.good_prompts, settings.bad_prompts, skips)
+    else:
+        answering.prefix = settings.response_prefix
+    return answering
 
 
 def prompts_of(

@@ -6,6 +6,7 @@ A new page is one line. Names in braces are what the fixture `site` returns (tes
 PAGES = (
     "/",
     "/queue/",
+    "/evaluations/",
     "/studies/new",
     "/studies/new?fork={done}",
     "/studies/new?try={hostile}:0",
