@@ -11,6 +11,7 @@ from studies.engine.batching import OutOfMemory, TrialsAtOnce, attempt
 from studies.engine.components import Site, components_of, find_sites, prove_sites
 from studies.engine.errors import EngineError
 from studies.engine.generation import ALONE, Sets
+from studies.engine.heap import keep_freed_memory
 from studies.engine.judging import Judge
 from studies.engine.loading import load_model
 from studies.engine.method_port import BatchMethod, MethodImplementation, Parameters
@@ -82,6 +83,7 @@ class Session:
             reporter=self._reporter,
         )
         use_threads_for(self.loaded)
+        keep_freed_memory()
         self._stop.check()
         sites = self._checked_sites()
         self._answering = self._answers()
