@@ -13,8 +13,10 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 from studies.engine.decoding_rules import end_tokens, logits_rules
 from studies.engine.errors import NonFiniteError
 from studies.engine.model import LoadedModel
-from studies.engine.prefill import Reuse, read_prompts
+from studies.engine.prefill import read_prompts
 from studies.engine.prompts import TokenBatch
+from studies.engine.reuse import Reuse
+from studies.engine.row_cache import RowCache
 
 # Finished rows leave the batch once they are this share of it: moving the cache costs about
 # as much as one step reads.
@@ -34,6 +36,7 @@ class Answers:
     finished: list[bool]  # ended by itself, not by a limit or a verdict
     cut: list[bool]  # not answered further, since the verdict was settled
     first_logits: Float[Tensor, "row vocab"]  # raw, at the last prompt position, float32
+    last_logits: Float[Tensor, "row vocab"]  # of the rows that were left, at the last step
     n_tokens: int  # generated in all, end tokens included
 
 
@@ -82,6 +85,7 @@ class _Rows:
     ) -> None:
         n_rows, self._width = batch.input_ids.shape
         self._loaded, self._wishes = loaded, wishes
+        self._n_most = max_new_tokens
         self._tokens = torch.cat(
             [batch.input_ids, batch.input_ids.new_zeros(n_rows, max_new_tokens)], dim=1
         )
@@ -114,6 +118,7 @@ class _Rows:
             self._loaded,
             batch,
             reuse,
+            n_new=self._n_most - 1,
             on_rows=self._wishes.on_rows or (lambda rows: None),
             options=self._keep_last,
         )
@@ -123,13 +128,18 @@ class _Rows:
         """Read `input_ids`, append the most likely next token; the raw logits of all rows."""
         output = self._loaded.model(
             input_ids=input_ids,
-            attention_mask=self._seen(self._mask) if self._padded else None,
+            attention_mask=self._attended(),
             position_ids=self._positions,
             past_key_values=self._cache,
             use_cache=True,
             **self._keep_last,
         )
         return self._continued(output.logits, output.past_key_values)
+
+    def _attended(self) -> Tensor | None:
+        if isinstance(self._cache, RowCache):
+            return self._cache.appends(self._positions[:, 0])
+        return self._seen(self._mask) if self._padded else None
 
     def _continued(
         self,
@@ -138,6 +148,7 @@ class _Rows:
     ) -> Float[Tensor, "row vocab"]:
         self._cache = cache
         logits: Tensor = all_logits[:, -1].to(self._loaded.device, torch.float32)
+        self._logits = logits
         scores = logits
         if self._rules:
             seen = cast(LongTensor, self._seen(self._tokens))
@@ -184,7 +195,8 @@ class _Rows:
     def _may_drop(self) -> bool:
         """Rules (a repetition penalty …) and other kinds of cache may keep more state per row."""
         layers = getattr(self._cache, "layers", [None])
-        return not self._rules and all(type(layer) in _PLAIN_CACHES for layer in layers)
+        plain = all(type(layer) in _PLAIN_CACHES for layer in layers)  # a RowCache has none
+        return plain and not self._rules
 
     def _tell_rows(self) -> None:
         if self._wishes.on_rows is not None:
@@ -201,6 +213,7 @@ class _Rows:
             finished=(self._ended & ~self._cut).tolist(),
             cut=self._cut.tolist(),
             first_logits=first_logits,
+            last_logits=self._logits,
             n_tokens=self._made,
         )
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -12,8 +12,9 @@ from studies.engine.batching import BatchLimit, Progress, run_batches
 from studies.engine.decoding import Answers, Tokens, Wishes, greedy
 from studies.engine.model import LoadedModel
 from studies.engine.ports import Reporter, StopSignal
-from studies.engine.prefill import Kept, Reuse, sorted_by_start
 from studies.engine.prompts import TokenBatch
+from studies.engine.reading_order import in_parts
+from studies.engine.reuse import Kept, Reuse
 
 
 @dataclass(slots=True, eq=False)
@@ -164,28 +165,34 @@ class _Work:
         begun = time.perf_counter()
         wanted = self.wanted
         starts = [self.sets.starts[index // self.n_prompts] for index in batch.indices]
-        batch = sorted_by_start(batch, starts)
+        order, parts = list(range(len(batch))), [slice(0, len(batch))]
+        if wanted.memory is not None:
+            order, parts = in_parts(batch.lengths.tolist(), starts, self.loaded.device)
+        batch = batch.picked(order)
         places = torch.tensor(batch.indices, device=batch.input_ids.device)
         n_answers = wanted.n_answers
         wishes = Wishes(
             on_rows=lambda rows: self.sets.assign(places[rows] // self.n_prompts),
             settled=self._settled if wanted.settled else None,
             answered=None if n_answers is None else places % self.n_prompts < n_answers,
-            reuse=self._reuse(batch, sorted(starts)),
+            reuse=self._reuse(batch, [starts[row] for row in order], parts),
         )
         found = greedy(self.loaded, batch, max_new_tokens=wanted.max_new_tokens, wishes=wishes)
         self.reporter.tokens(found.n_tokens, time.perf_counter() - begun)
         return batch, found
 
-    def _reuse(self, batch: TokenBatch, starts: Sequence[int]) -> Reuse | None:
+    def _reuse(
+        self, batch: TokenBatch, starts: Sequence[int], parts: Sequence[slice]
+    ) -> Reuse | None:
         memory = self.wanted.memory
         if memory is None:
             return None
         owners = [index // self.n_prompts for index in batch.indices]
+        known = Reuse(owners=owners, starts=starts, parts=parts)
         if self.wanted.remember:
-            return Reuse(owners=owners, starts=starts, keep=memory.keep)
+            return replace(known, keep=memory.keep)
         kept, rows = memory.find(batch, self.n_prompts) or (None, [])
-        return Reuse(owners=owners, starts=starts, kept=kept, kept_rows=rows)
+        return replace(known, kept=kept, kept_rows=rows)
 
     def _settled(self, tokens: Tokens) -> list[bool]:
         assert self.wanted.settled is not None

@@ -222,9 +222,7 @@ class Session:
         # Whole answers: what others are compared with, and read beside them.
         needs = [replace(need, settled=None) for need in self._needs()]
         (context,) = self._answering.contexts(needs, "baseline", remember=True)
-        measured = [scorer.remember(context) for scorer in self._scorers]
-        self._answering.prove_memory()
-        return measured
+        return [scorer.remember(context) for scorer in self._scorers]
 
     def _measured_trials(self, sets: Sets) -> list[list[Measured]]:
         """The findings of every scorer, for each parameter set."""
