@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from studies.engine.batching import BatchLimit, Progress, run_batches
-from studies.engine.decoding import Answers, Tokens, Wishes, greedy
+from studies.engine.decoding import Answers, Tokens, Wishes, greedy, keep_states
+from studies.engine.decoding_rules import end_tokens
+from studies.engine.drafts import drafts_of
 from studies.engine.model import LoadedModel
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prompts import TokenBatch
@@ -178,6 +180,8 @@ class _Work:
             reuse=self._reuse(batch, [starts[row] for row in order], parts),
         )
         found = greedy(self.loaded, batch, max_new_tokens=wanted.max_new_tokens, wishes=wishes)
+        if wanted.memory is not None and wanted.remember:
+            self._remember(wanted.memory, batch, found, parts)
         self.reporter.tokens(found.n_tokens, time.perf_counter() - begun)
         return batch, found
 
@@ -188,11 +192,16 @@ class _Work:
         if memory is None:
             return None
         owners = [index // self.n_prompts for index in batch.indices]
-        known = Reuse(owners=owners, starts=starts, parts=parts)
-        if self.wanted.remember:
-            return replace(known, keep=memory.keep)
         kept, rows = memory.find(batch, self.n_prompts) or (None, [])
-        return replace(known, kept=kept, kept_rows=rows)
+        return Reuse(owners=owners, starts=starts, parts=parts, kept=kept, kept_rows=rows)
+
+    def _remember(
+        self, memory: Memory, batch: TokenBatch, found: Answers, parts: Sequence[slice]
+    ) -> None:
+        """Keep the original's states of the prompts and of how it begins to answer them."""
+        filler = next(iter(end_tokens(self.loaded)), 0)
+        drafts = drafts_of(found.tokens, self.wanted.max_new_tokens, filler)
+        keep_states(self.loaded, batch, drafts, parts, memory.keep)
 
     def _settled(self, tokens: Tokens) -> list[bool]:
         assert self.wanted.settled is not None

@@ -7,7 +7,7 @@ about the same length are read together, from their first token on, so that none
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Any, NamedTuple
@@ -101,16 +101,17 @@ class _Reading:
         if reuse.keep is not None:
             assert cache is not None
             own = _states(passes, cache, slice(batch.prefix, batch.width))
-            reuse.keep(Kept(batch, self._shared, own))
+            reuse.keep(Kept(batch, self._shared, own, reuse.drafts))
         return Read(torch.cat(logits), cache)
 
-    def _pass(self, part: slice, whole: RowCache | None) -> "_Pass":
+    def _pass(self, part: slice, whole: RowCache | None) -> "LayeredPass":
         """One pass; without a cache for all rows, its keys and values are forgotten after it."""
         reuse, kept = self._reuse, None
         if reuse.kept is not None:
-            kept = Picked(reuse.kept.own, reuse.kept_rows[part])
+            width = int(self._lengths[part].max())
+            kept = Picked(reuse.kept.own, reuse.kept_rows[part], slice(0, width))
         rows = self._rows[part]
-        one = _Pass(self._loaded, reuse.starts[part], kept, self._options)
+        one = LayeredPass(self._loaded, reuse.starts[part], kept, self._options)
         one.cache = partial(self._begun_cache, part) if whole is None else whole
         one.on_rows = lambda n: self._on_rows(rows[:n])
         one.first = 0 if whole is None else part.start or 0
@@ -126,8 +127,8 @@ class _Reading:
         kept = None
         if reuse.kept is not None:
             assert reuse.kept.shared is not None
-            kept = Picked(reuse.kept.shared, [0] * len(chosen))
-        one = _Pass(self._loaded, [reuse.starts[row] for row in chosen], kept, self._options)
+            kept = Picked(reuse.kept.shared, [0] * len(chosen), slice(0, prefix))
+        one = LayeredPass(self._loaded, [reuse.starts[row] for row in chosen], kept, self._options)
         rows = self._rows[chosen]
         one.cache = self._prefix = self._cache(len(chosen), prefix)
         one.on_rows = lambda n: self._on_rows(rows[:n])
@@ -153,7 +154,7 @@ class _Reading:
         return RowCache(self._loaded.n_layers, n_rows, n_columns, self._loaded.model.dtype)
 
 
-class _Pass:
+class LayeredPass:
     """One forward pass in which rows take part from their own layer on."""
 
     cache: "RowCache | Callable[[int], RowCache]"  # or what makes one with so many columns
@@ -176,8 +177,8 @@ class _Pass:
         if kept is None:
             self._active = [self._n_rows] * loaded.n_layers
         self.inputs: list[Tensor] = []
-        self.output: Tensor
         self._told = -1
+        self._lasts: Rows | None = None  # the place of each row's last token; None: all count
 
     def run(
         self, ids: Int[Tensor, "row token"], lengths: Int[Tensor, " row"]
@@ -197,7 +198,25 @@ class _Pass:
             **self._options,
         )
         if isinstance(known, RowCache):
-            self._fill(known, width)
+            for layer, keys, values in self._missing():
+                known.put(layer, self.first + self._active[layer], self.done, keys, values)
+        logits: Tensor = output.logits
+        return logits
+
+    def follow(
+        self, ids: Int[Tensor, "row token"], columns: Int[Tensor, "row token"], rows: Rows
+    ) -> Float[Tensor, "row token vocab"]:
+        """Read several tokens of some rows behind what stands there; the logits behind each."""
+        assert isinstance(self.cache, RowCache)
+        output = self._through_layers(
+            input_ids=ids,
+            attention_mask=self.cache.appends(columns, rows),
+            position_ids=columns,
+            past_key_values=self.cache,
+            use_cache=True,
+        )
+        for layer, keys, values in self._missing():
+            self.cache.put_at(layer, self._active[layer], keys, values)
         logits: Tensor = output.logits
         return logits
 
@@ -206,7 +225,7 @@ class _Pass:
             for index, layer in enumerate(self._loaded.layers):
                 _replace(changed, layer, partial(self._run_layer, index, layer.forward))
             mlp = getattr(self._loaded.layers[-1], "mlp", None)
-            if isinstance(mlp, nn.Module):
+            if isinstance(mlp, nn.Module) and self._lasts is not None and not self.record:
                 _replace(changed, mlp, partial(self._only_last, mlp.forward))
             return self._loaded.model(**inputs)
 
@@ -244,8 +263,7 @@ class _Pass:
         n_before = self._active[index - 1]
         if n == n_before:
             return hidden
-        joining = self._kept.inputs(index, slice(n_before, n), hidden.shape[1])
-        return torch.cat([hidden, joining])
+        return torch.cat([hidden, self._kept.inputs(index, slice(n_before, n))])
 
     def _only_last(
         self, forward: Callable[..., Any], hidden: Tensor, *args: object, **kwargs: object
@@ -257,31 +275,32 @@ class _Pass:
         rows = torch.arange(len(hidden), device=hidden.device)
         return torch.zeros_like(hidden).index_put_((rows, self._lasts_of(hidden)), last[:, 0])
 
-    def _finished(self, hidden: Tensor, n: int) -> Float[Tensor, "row 1 d_model"]:
-        output = self._at_last(hidden)
+    def _finished(self, hidden: Tensor, n: int) -> Tensor:
+        """What goes on behind the last layer: of prompts, nothing but the last token."""
         if self._kept is not None and n < self._n_rows:
-            output = torch.cat([output, self._kept.output(slice(n, None))])
-        self.output = output
-        return output
+            hidden = torch.cat([hidden, self._kept.inputs(-1, slice(n, None))])
+        if self.record:
+            self.inputs.append(hidden)
+        return hidden if self._lasts is None else self._at_last(hidden)
 
     def _at_last(self, hidden: Tensor) -> Float[Tensor, "row 1 d_model"]:
         rows = torch.arange(len(hidden), device=hidden.device)
         return hidden[rows, self._lasts_of(hidden)].unsqueeze(1)
 
     def _lasts_of(self, hidden: Tensor) -> Int[Tensor, " row"]:
+        assert self._lasts is not None
         return self._lasts[: len(hidden)].to(hidden.device)
 
-    def _fill(self, cache: RowCache, width: int) -> None:
-        """Give the cache the rows that a layer has not seen, as in the original."""
+    def _missing(self) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Keys and values of the rows that a layer has not seen, as in the original."""
         if self._kept is None:
             return
         for layer, n in enumerate(self._active):
             if n < self._n_rows:
-                keys, values = self._kept.keys_and_values(layer, slice(n, None), width)
-                cache.put(layer, self.first + n, self.done, keys, values)
+                yield layer, *self._kept.keys_and_values(layer, slice(n, None))
 
 
-def _states(passes: Sequence[_Pass], cache: RowCache, columns: slice) -> States:
+def _states(passes: Sequence[LayeredPass], cache: RowCache, columns: slice) -> States:
     """What some passes computed of the original, in one piece."""
     known = [cache.columns(layer, columns) for layer in range(cache.n_layers)]
     width = known[0][0].shape[2]
@@ -290,7 +309,6 @@ def _states(passes: Sequence[_Pass], cache: RowCache, columns: slice) -> States:
             torch.cat([nn.functional.pad(one, (0, 0, 0, width - one.shape[1])) for one in parts])
             for parts in zip(*(one.inputs for one in passes), strict=True)
         ],
-        torch.cat([one.output for one in passes]),
         [keys.clone() for keys, _ in known],
         [values.clone() for _, values in known],
     )

@@ -92,6 +92,15 @@ class TokenBatch:
             indices=tuple(self.indices[row] for row in rows),
         )
 
+    def followed_by(self, tokens: Sequence[Sequence[int]]) -> "TokenBatch":
+        """Each prompt with more tokens behind it, as many for each; padding in front."""
+        more = torch.tensor(tokens, dtype=torch.long, device=self.input_ids.device)
+        return replace(
+            self,
+            input_ids=torch.cat([self.input_ids, more], dim=1),
+            attention_mask=torch.cat([self.attention_mask, torch.ones_like(more)], dim=1),
+        )
+
     def trimmed(self) -> "TokenBatch":
         """The same rows without the columns in which all of them are padded."""
         used = self.attention_mask.any(dim=0)

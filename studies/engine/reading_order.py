@@ -1,5 +1,6 @@
 """Which prompts are read together: those of about the same length, so that little is padding."""
 
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -23,7 +24,7 @@ def in_parts(
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
     parts = _parts([lengths[row] for row in order], _PASS_ON_GPU if on_gpu else _PASS)
     if not on_gpu:
-        parts = [piece for part in parts for piece in _pieces(part, lengths[order[part.start]])]
+        parts = [piece for part in parts for piece in _cut(part, lengths[order[part.start]])]
     rows = [row for part in parts for row in sorted(order[part], key=lambda row: starts[row])]
     return rows, parts
 
@@ -45,9 +46,14 @@ def _parts(lengths: Sequence[int], extra: int) -> list[slice]:
     return [slice(cuts[a], cuts[b]) for a, b in pairwise(reversed(chosen))]
 
 
-def _pieces(part: slice, longest: int) -> list[slice]:
-    """A part in as many pieces of about the same size as its tokens ask for."""
-    n_rows = part.stop - part.start
-    n_pieces = min(n_rows, -(-n_rows * longest // _MOST))
-    ends = [part.start + n_rows * number // n_pieces for number in range(n_pieces + 1)]
+def _cut(part: slice, longest: int) -> list[slice]:
+    found = pieces(part.stop - part.start, longest)
+    return [slice(part.start + one.start, part.start + one.stop) for one in found]
+
+
+def pieces(n_rows: int, n_tokens: int, *, most_rows: int = sys.maxsize) -> list[slice]:
+    """Rows of as many tokens each, in as few pieces of about the same size as may be."""
+    most_rows = max(1, min(most_rows, _MOST // n_tokens))
+    n_pieces = -(-n_rows // most_rows)
+    ends = [n_rows * number // n_pieces for number in range(n_pieces + 1)] if n_rows else [0]
     return [slice(a, b) for a, b in pairwise(ends)]

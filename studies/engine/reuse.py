@@ -5,24 +5,24 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from studies.engine.prompts import TokenBatch
+
+Tokens = Int[Tensor, "row token"]
 
 
 class States(NamedTuple):
     """What a forward pass of the original computed of some rows, layer by layer."""
 
-    inputs: list[Float[Tensor, "row token d_model"]]  # of each layer
-    output: Float[Tensor, "row 1 d_model"]  # of the last layer, at the last token
+    inputs: list[Float[Tensor, "row token d_model"]]  # of each layer; at last the final output
     keys: list[Float[Tensor, "row head token d_head"]]
     values: list[Float[Tensor, "row head token d_head"]]
 
     @property
     def n_bytes(self) -> int:
-        lists = (*self.inputs, self.output, *self.keys, *self.values)
-        return sum(tensor.nbytes for tensor in lists)
+        return sum(tensor.nbytes for part in self for tensor in part)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +31,8 @@ class Kept:
 
     batch: TokenBatch
     shared: States | None  # of the prefix: a single row
-    own: States  # of what follows it
+    own: States  # of what follows it, and of the draft
+    drafts: Sequence[Sequence[int]]  # how the original's answers begin
 
     def rows_of(self, batch: TokenBatch, n_prompts: int) -> list[int] | None:
         """The kept row of each row of a batch; None if they were not read like this."""
@@ -52,24 +53,26 @@ class Reuse:
     kept: Kept | None = None
     kept_rows: Sequence[int] = ()  # where each row stands in it
     keep: Callable[[Kept], None] | None = None  # takes the states; the model is the original now
+    drafts: Sequence[Sequence[int]] = ()  # with `keep`: the tokens that end each row
 
 
 class Picked:
-    """The kept states of some rows."""
+    """The kept states of some rows, at some of their tokens."""
 
-    def __init__(self, states: States, rows: Sequence[int]) -> None:
-        self._states, self._rows = states, torch.tensor(rows)
+    def __init__(self, states: States, rows: Sequence[int], tokens: slice | Tokens) -> None:
+        """`tokens`: the same of every row, or those of each."""
+        self._states, self._rows, self._tokens = states, torch.tensor(rows), tokens
 
-    def inputs(self, layer: int, part: slice, n_tokens: int) -> Float[Tensor, "row token d_model"]:
-        return self._pick(self._states.inputs[layer], part)[:, :n_tokens]
+    def inputs(self, layer: int, part: slice) -> Float[Tensor, "row token d_model"]:
+        return self._pick(self._states.inputs[layer], part)
 
-    def output(self, part: slice) -> Float[Tensor, "row 1 d_model"]:
-        return self._pick(self._states.output, part)
-
-    def keys_and_values(self, layer: int, part: slice, n_tokens: int) -> tuple[Tensor, Tensor]:
+    def keys_and_values(self, layer: int, part: slice) -> tuple[Tensor, Tensor]:
         both = self._states.keys[layer], self._states.values[layer]
-        keys, values = (self._pick(one, part)[:, :, :n_tokens] for one in both)
+        keys, values = (self._pick(one.transpose(1, 2), part).transpose(1, 2) for one in both)
         return keys, values
 
     def _pick(self, tensor: Tensor, part: slice) -> Tensor:
-        return tensor[self._rows[part].to(tensor.device)]
+        rows = self._rows[part].to(tensor.device)
+        if isinstance(self._tokens, slice):
+            return tensor[rows][:, self._tokens]
+        return tensor[rows[:, None], self._tokens[part].to(tensor.device)]

@@ -8,6 +8,7 @@ from torch import Tensor
 from transformers import Cache
 
 Rows = Int[Tensor, " row"]
+Columns = Int[Tensor, "row token"]
 Mask = Float[Tensor, "row 1 token column"]
 
 
@@ -22,10 +23,11 @@ class RowCache(Cache):
         self._shape = (n_rows, n_columns)
         self._dtype = dtype  # of the masks
         self._known: list[tuple[Tensor, Tensor] | None] = [None] * n_layers
-        # What the next forward pass computes.
-        self._first = 0  # row
-        self._done = 0  # columns before what prompts still have to read
-        self._columns: Rows | None = None  # of the single new token of each row
+        # What the next forward pass computes: tokens of some rows, those from `_done` on or,
+        # where each row has its own, those in `_columns`.
+        self._rows: slice | Rows = slice(0, n_rows)
+        self._done = 0
+        self._columns: Columns | None = None
         self._width = 0  # columns that it sees
 
     @property
@@ -34,16 +36,17 @@ class RowCache(Cache):
 
     def reads(self, first: int, done: int, n_tokens: int, device: torch.device) -> Mask:
         """The next pass reads tokens behind the first `done` columns of rows from `first` on."""
-        self._first, self._done, self._columns = first, done, None
+        self._rows, self._done, self._columns = slice(first, None), done, None
         self._width = done + n_tokens
         columns = torch.arange(self._width, device=device)
         return self._mask(columns <= columns[done:, None])[None, None]
 
-    def appends(self, columns: Rows) -> Mask:
-        """The next pass reads one token of every row, each in a column of its own."""
+    def appends(self, columns: Columns, rows: Rows | None = None) -> Mask:
+        """The next pass reads tokens in columns of their own, of some rows (None: of all)."""
+        self._rows = slice(0, None) if rows is None else rows
         self._columns, self._width = columns, int(columns.max()) + 1
-        seen = torch.arange(self._width, device=columns.device) <= columns[:, None]
-        return self._mask(seen)[:, None, None]
+        seen = torch.arange(self._width, device=columns.device) <= columns[:, :, None]
+        return self._mask(seen)[:, None]
 
     def update(
         self,
@@ -53,23 +56,30 @@ class RowCache(Cache):
         *args: object,
         **kwargs: object,
     ) -> tuple[Tensor, Tensor]:
-        """Take what a layer computed; all that it attends to."""
-        keys, values = self._layer(layer_idx, key_states, value_states)
-        n_rows = len(key_states)
+        """Take what a layer computed of the first rows; all that they attend to."""
+        known = self._layer(layer_idx, key_states, value_states)
+        rows = self._first_rows(len(key_states), known[0].device)
         if self._columns is None:
-            rows, columns = (
-                slice(self._first, self._first + n_rows),
-                slice(self._done, self._width),
-            )
-            keys[rows, :, columns], values[rows, :, columns] = key_states, value_states
-            return keys[rows, :, : self._width], values[rows, :, : self._width]
-        columns = self._columns.to(keys.device)
-        rows = torch.arange(n_rows, device=keys.device)
-        keys[rows, :, columns], values[rows, :, columns] = (
-            key_states[:, :, 0],
-            value_states[:, :, 0],
-        )
-        return keys[:, :, : self._width], values[:, :, : self._width]
+            for all_states, states in zip(known, (key_states, value_states), strict=True):
+                all_states[rows, :, self._done : self._width] = states
+        else:
+            columns = self._columns[: len(key_states)]
+            _put_at(known, rows, columns, (key_states, value_states))
+        keys, values = (all_states[rows, :, : self._width] for all_states in known)
+        return keys, values
+
+    def put_at(self, layer: int, first: int, keys: Tensor, values: Tensor) -> None:
+        """Set what the pass did not compute: that of its rows from `first` on."""
+        known = self._layer(layer, keys, values)
+        assert isinstance(self._rows, Tensor)
+        assert self._columns is not None
+        rows = self._rows[first:].to(keys.device)
+        _put_at(known, rows, self._columns[first:], (keys, values))
+
+    def _first_rows(self, n: int, device: torch.device) -> slice | Rows:
+        if isinstance(self._rows, slice):
+            return slice(self._rows.start, self._rows.start + n)
+        return self._rows[:n].to(device)
 
     def put(
         self, layer: int, first_row: int, first_column: int, keys: Tensor, values: Tensor
@@ -111,3 +121,17 @@ class RowCache(Cache):
     def _mask(self, seen: Tensor) -> Tensor:
         mask = torch.zeros(seen.shape, dtype=self._dtype, device=seen.device)
         return mask.masked_fill_(~seen, -torch.inf)
+
+
+def _put_at(
+    known: tuple[Tensor, Tensor],
+    rows: slice | Rows,
+    columns: Columns,
+    given: tuple[Tensor, Tensor],
+) -> None:
+    device = known[0].device
+    if isinstance(rows, slice):
+        rows = torch.arange(rows.start, rows.start + len(columns), device=device)
+    columns = columns.to(device)
+    for all_states, states in zip(known, given, strict=True):
+        all_states[rows[:, None], :, columns] = states.transpose(1, 2)
