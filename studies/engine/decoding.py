@@ -11,7 +11,7 @@ from torch import FloatTensor, LongTensor, Tensor
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from studies.engine.decoding_rules import end_tokens, logits_rules
-from studies.engine.drafts import try_drafts
+from studies.engine.drafts import Drafting
 from studies.engine.errors import NonFiniteError
 from studies.engine.model import LoadedModel
 from studies.engine.prefill import read_prompts
@@ -68,7 +68,7 @@ def greedy(
     rows = _Rows(loaded, batch, max_new_tokens, wishes)
     first_logits = rows.read_prompts(batch).clone()  # lets go of what it is a view of
     rows.end_unanswered()
-    rows.follow_original()
+    rows.follow_drafts()
     rows.look_for_verdicts()
     while rows.any_left():
         rows.step(rows.drop_finished())
@@ -149,21 +149,21 @@ class _Rows:
         )
         return self._continued(read.logits, read.cache)
 
-    def follow_original(self) -> None:
-        """Take over what the original answered, as far as this model would answer the same."""
+    def follow_drafts(self) -> None:
+        """Take over what others answered, as far as this model would answer the same."""
         reuse = self._wishes.reuse
         if reuse is None or self._n_most == 1:
             return
-        tried = try_drafts(
-            self._loaded,
-            reuse,
-            self._cache,
-            firsts=self._new[:, 0],
-            left=self._left(),
+        drafting = Drafting(
+            loaded=self._loaded,
+            reuse=reuse,
+            cache=self._cache,
             lengths=self._prompts,
             on_rows=self._wishes.on_rows or (lambda rows: None),
         )
-        for rows, drafts, predicted, peaks in tried:
+        going = self._left().nonzero().squeeze(1)
+        firsts = dict(zip(going.tolist(), self._new[going, 0].tolist(), strict=True))
+        for rows, drafts, predicted, peaks in drafting.tried(firsts):
             same = torch.ones_like(rows, dtype=torch.bool)
             for place in range(predicted.shape[1]):
                 self._take(rows[same], predicted[same, place], peaks[same, place])

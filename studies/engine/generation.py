@@ -11,7 +11,7 @@ from torch import Tensor
 from studies.engine.batching import BatchLimit, Progress, run_batches
 from studies.engine.decoding import Answers, Tokens, Wishes, greedy, keep_states
 from studies.engine.decoding_rules import end_tokens
-from studies.engine.drafts import drafts_of
+from studies.engine.drafts import Answered, drafts_of
 from studies.engine.model import LoadedModel
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prompts import TokenBatch
@@ -51,6 +51,7 @@ class Memory:
     def __init__(self, room: int) -> None:
         """`room`: bytes that may be taken; what would take more is not kept."""
         self._room, self._kept = room, list[Kept]()
+        self.answered = Answered()
 
     def keep(self, kept: Kept) -> None:
         n_bytes = kept.own.n_bytes + (kept.shared.n_bytes if kept.shared else 0)
@@ -180,8 +181,10 @@ class _Work:
             reuse=self._reuse(batch, [starts[row] for row in order], parts),
         )
         found = greedy(self.loaded, batch, max_new_tokens=wanted.max_new_tokens, wishes=wishes)
-        if wanted.memory is not None and wanted.remember:
-            self._remember(wanted.memory, batch, found, parts)
+        if wanted.memory is not None:
+            if wanted.remember:
+                self._remember(wanted.memory, batch, found, parts)
+            self._note(wanted.memory, batch, found)
         self.reporter.tokens(found.n_tokens, time.perf_counter() - begun)
         return batch, found
 
@@ -193,7 +196,15 @@ class _Work:
             return None
         owners = [index // self.n_prompts for index in batch.indices]
         kept, rows = memory.find(batch, self.n_prompts) or (None, [])
-        return Reuse(owners=owners, starts=starts, parts=parts, kept=kept, kept_rows=rows)
+        places = [index % self.n_prompts for index in batch.indices]
+        return Reuse(
+            owners=owners,
+            starts=starts,
+            parts=parts,
+            kept=kept,
+            kept_rows=rows,
+            guess=lambda row, first: memory.answered.find(places[row], first),
+        )
 
     def _remember(
         self, memory: Memory, batch: TokenBatch, found: Answers, parts: Sequence[slice]
@@ -202,6 +213,12 @@ class _Work:
         filler = next(iter(end_tokens(self.loaded)), 0)
         drafts = drafts_of(found.tokens, self.wanted.max_new_tokens, filler)
         keep_states(self.loaded, batch, drafts, parts, memory.keep)
+
+    def _note(self, memory: Memory, batch: TokenBatch, found: Answers) -> None:
+        ends = end_tokens(self.loaded)[:1]
+        rows = zip(batch.indices, found.tokens, found.finished, strict=True)
+        for index, tokens, finished in rows:
+            memory.answered.add(index % self.n_prompts, tokens + ends if finished else tokens)
 
     def _settled(self, tokens: Tokens) -> list[bool]:
         assert self.wanted.settled is not None

@@ -52,6 +52,8 @@ class Reuse:
     parts: Sequence[slice] = (slice(None),)  # read one after the other; in each, starts ascend
     kept: Kept | None = None
     kept_rows: Sequence[int] = ()  # where each row stands in it
+    # How the answer of a row may go on that begins with a token; empty: nobody knows.
+    guess: Callable[[int, int], Sequence[int]] = lambda row, first: ()
     keep: Callable[[Kept], None] | None = None  # takes the states; the model is the original now
     drafts: Sequence[Sequence[int]] = ()  # with `keep`: the tokens that end each row
 
