@@ -16,6 +16,7 @@ from studies.engine.batching import OutOfMemory, TrialsAtOnce, attempt
 from studies.engine.components import Site, components_of, find_sites, prove_sites
 from studies.engine.errors import EngineError
 from studies.engine.generation import ALONE, Sets
+from studies.engine.heap import keep_freed_memory
 from studies.engine.judging import Judge
 from studies.engine.loading import load_model
 from studies.engine.method_port import BatchMethod, MethodImplementation, Parameters
@@ -87,6 +88,7 @@ class Session:
             reporter=self._reporter,
         )
         use_threads_for(self.loaded)
+        keep_freed_memory()
         self._stop.check()
         sites = self._checked_sites()
         self._answering = self._answers()
@@ -221,9 +223,7 @@ class Session:
         # Whole answers: what others are compared with, and read beside them.
         needs = [replace(need, settled=None) for need in self._needs()]
         (context,) = self._answering.contexts(needs, "baseline", remember=True)
-        measured = [scorer.remember(context) for scorer in self._scorers]
-        self._answering.prove_memory()
-        return measured
+        return [scorer.remember(context) for scorer in self._scorers]
 
     def _measured_trials(self, sets: Sets) -> list[list[Measured]]:
         """The findings of every scorer, for each parameter set."""
