@@ -21,6 +21,7 @@ export function mountExports(root, { study, number, strategies, exports, complet
   const problem = el("div", { class: "callout error", role: "alert", hidden: true });
   const list = el("div", { class: "exports", "aria-live": "polite" });
   let timer = 0;
+  let shown = "";
 
   async function act(work) {
     toggle(problem, false);
@@ -55,14 +56,22 @@ export function mountExports(root, { study, number, strategies, exports, complet
     remove: (one) => act(() => call("DELETE", `exports/${one.id}`)),
   };
 
+  /** What has not changed is left alone: a click on it must not be lost. */
   function draw(rows) {
+    const now = JSON.stringify(rows);
+    if (now !== shown) redraw(rows);
+    shown = now;
+    const runs = rows.some((one) => one.status === "queued" || one.status === "running");
+    clearTimeout(timer); // two answers may have been on their way
+    if (runs) timer = window.setTimeout(lookAgain, PAUSE);
+  }
+
+  function redraw(rows) {
     const open = new Set([...list.querySelectorAll("details[open]")].map((node) => node.id));
     const focused = list.contains(document.activeElement) ? document.activeElement?.id : "";
     list.replaceChildren(...rows.map((one) => exportRow(one, mayRun ? actions : null, open)));
     if (!rows.length) list.append(el("p", { class: "empty" }, "Nothing is exported yet."));
     if (focused) document.getElementById(focused)?.focus();
-    const runs = rows.some((one) => one.status === "queued" || one.status === "running");
-    if (runs) timer = window.setTimeout(lookAgain, PAUSE);
   }
 
   const form = optionsForm(strategies, (body) => act(() => call("POST", path, { body })));
