@@ -19,6 +19,7 @@ export function jobList(root, { path, row, empty, items = (answer) => answer }) 
   const problem = el("div", { class: "callout error", role: "alert", hidden: true });
   const list = el("div", { "aria-live": "polite" });
   let timer = 0;
+  let shown = "";
 
   async function act(work) {
     toggle(problem, false);
@@ -47,13 +48,21 @@ export function jobList(root, { path, row, empty, items = (answer) => answer }) 
     }
   }
 
+  /** What has not changed is left alone: a click on it must not be lost. */
   function draw(rows) {
+    const now = JSON.stringify(rows);
+    if (now !== shown) redraw(rows);
+    shown = now;
+    clearTimeout(timer); // two answers may have been on their way
+    if (rows.some(isActive)) timer = window.setTimeout(lookAgain, PAUSE);
+  }
+
+  function redraw(rows) {
     const open = new Set([...list.querySelectorAll("details[open]")].map((node) => node.id));
     const focused = list.contains(document.activeElement) ? document.activeElement?.id : "";
     list.replaceChildren(...rows.map((one) => row(one, open)));
     if (!rows.length) list.append(el("p", { class: "empty" }, empty));
     if (focused) document.getElementById(focused)?.focus();
-    if (rows.some(isActive)) timer = window.setTimeout(lookAgain, PAUSE);
   }
 
   function show(rows, ...before) {
