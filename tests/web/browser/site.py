@@ -18,6 +18,7 @@ PAGES = (
     "/studies/{failed}/",
     "/studies/{done}/#trial=1",
     "/studies/{done}/analysis/",
+    "/studies/{done}/geometry/",
     "/studies/{done}/trials/1/",
     "/studies/{hostile}/trials/0/",
     "/studies/{done}/trials/1/chat/",
