@@ -1,8 +1,9 @@
 """The greedy decode loop for one batch: what `generate(do_sample=False)` gives, leaner."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, cast
 
 import torch
@@ -11,7 +12,7 @@ from torch import FloatTensor, LongTensor, Tensor
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from studies.engine.decoding_rules import end_tokens, logits_rules
-from studies.engine.drafts import Drafting
+from studies.engine.drafts import ENDS, Drafting, Tried
 from studies.engine.errors import NonFiniteError
 from studies.engine.model import LoadedModel
 from studies.engine.prefill import read_prompts
@@ -154,26 +155,43 @@ class _Rows:
         reuse = self._wishes.reuse
         if reuse is None or self._n_most == 1:
             return
-        drafting = Drafting(
-            loaded=self._loaded,
-            reuse=reuse,
-            cache=self._cache,
-            lengths=self._prompts,
-            on_rows=self._wishes.on_rows or (lambda rows: None),
-        )
-        going = self._left().nonzero().squeeze(1)
-        firsts = dict(zip(going.tolist(), self._new[going, 0].tolist(), strict=True))
-        for rows, drafts, predicted, peaks in drafting.tried(firsts):
+        on_rows = self._wishes.on_rows or (lambda rows: None)
+        drafting = Drafting(loaded=self._loaded, reuse=reuse, cache=self._cache, on_rows=on_rows)
+        firsts = self._latest()
+        original = drafting.original(firsts, 0, ENDS[0])
+        rest = {row: first for row, first in firsts.items() if row not in original}
+        self._follow(drafting.tried(drafting.guesses(rest), self._places(), is_original=False))
+        for begin, end in pairwise((0, *ENDS)):
+            original = drafting.original(firsts, max(0, begin - 1), end)
+            followers = self._follow(drafting.tried(original, self._places(), is_original=True))
+            self.look_for_verdicts()
+            firsts = {row: one for row, one in self._latest().items() if row in followers}
+        self._tell_rows()
+
+    def _follow(self, tried: Iterable[Tried]) -> set[int]:
+        """Take drafts as far as the model agrees; the rows that it agrees with altogether."""
+        whole: set[int] = set()
+        for rows, drafts, predicted, peaks in tried:
             same = torch.ones_like(rows, dtype=torch.bool)
             for place in range(predicted.shape[1]):
                 self._take(rows[same], predicted[same, place], peaks[same, place])
                 same &= (drafts[:, place + 1] == predicted[:, place]) & self._left()[rows]
-        self._tell_rows()
+            whole |= set(rows[same].tolist())
+        return whole
+
+    def _latest(self) -> dict[int, int]:
+        """The rows that go on, and the last token of each."""
+        rows = self._left().nonzero().squeeze(1)
+        tokens = self._new[rows, self._counts[rows] - 1]
+        return dict(zip(rows.tolist(), tokens.tolist(), strict=True))
+
+    def _places(self) -> Int[Tensor, " row"]:
+        """Where the last token of each row stands, prompt included."""
+        return self._prompts + self._counts - 1
 
     def step(self, input_ids: Int[Tensor, "row 1"]) -> None:
         """Read each row's last token, append the most likely next one."""
-        positions = self._prompts[self._rows] + self._counts[self._rows] - 1
-        self._computed(input_ids, positions.unsqueeze(1))
+        self._computed(input_ids, self._places()[self._rows].unsqueeze(1))
 
     def _computed(
         self, input_ids: Int[Tensor, "row token"], positions: Int[Tensor, "row token"]

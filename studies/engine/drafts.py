@@ -19,8 +19,9 @@ from studies.engine.reading_order import pieces
 from studies.engine.reuse import Picked, Reuse
 from studies.engine.row_cache import RowCache
 
-# Of the original's answers, whose states are kept: a refusal shows itself in as many.
-N_TOKENS = 6
+# Where the rounds end in which the original's answers are tried. A refusal shows itself in the
+# first; who followed that far mostly follows further.
+ENDS = (6, 12, 24)
 _LOGITS = 2**25  # numbers at once
 
 Rows = Int[Tensor, " row"]
@@ -55,7 +56,7 @@ class Answered:
 
 def drafts_of(answers: Sequence[Draft], max_new_tokens: int, filler: int) -> list[list[int]]:
     """The first tokens of some answers, as many of each; none where only one token is wanted."""
-    n_tokens = min(N_TOKENS, max_new_tokens) if max_new_tokens > 1 else 0
+    n_tokens = min(ENDS[-1], max_new_tokens) if max_new_tokens > 1 else 0
     return [([*answer[:n_tokens]] + [filler] * n_tokens)[:n_tokens] for answer in answers]
 
 
@@ -66,26 +67,32 @@ class Drafting:
     loaded: LoadedModel
     reuse: Reuse
     cache: RowCache
-    lengths: Int[Tensor, " row"]  # of the prompts
     on_rows: Callable[[Rows], None]  # told which rows a forward pass computes
 
-    def tried(self, firsts: Mapping[int, int]) -> Iterator[Tried]:
-        """What the model says to drafts for some rows, given the first token of each answer."""
-        original = self._original(firsts)
-        rest = {row: self.reuse.guess(row, firsts[row]) for row in firsts if row not in original}
-        guesses = {row: draft for row, draft in rest.items() if draft}
-        for part in self._parts(sorted(original, key=self.reuse.starts.__getitem__), original):
-            yield self._try(part, original, self._picked(part))
-        for part in self._parts(sorted(guesses, key=lambda row: -len(guesses[row])), guesses):
-            yield self._try(part, guesses, None)
-
-    def _original(self, firsts: Mapping[int, int]) -> dict[int, Draft]:
-        """The drafts of the original where it begins alike; their lower layers are known."""
+    def original(self, latest: Mapping[int, int], begin: int, end: int) -> dict[int, Draft]:
+        """The original's tokens, from place `begin` on, for rows whose `latest` is the first."""
         kept = self.reuse.kept
         if kept is None or not any(kept.drafts):
             return {}
-        drafts = {row: kept.drafts[self.reuse.kept_rows[row]] for row in firsts}
-        return {row: draft for row, draft in drafts.items() if draft[0] == firsts[row]}
+        drafts = {row: kept.drafts[self.reuse.kept_rows[row]][begin:end] for row in latest}
+        return {row: draft for row, draft in drafts.items() if draft[:1] == [latest[row]]}
+
+    def guesses(self, firsts: Mapping[int, int]) -> dict[int, Draft]:
+        """What earlier trials answered that began with the same tokens."""
+        found = {row: self.reuse.guess(row, first) for row, first in firsts.items()}
+        return {row: draft for row, draft in found.items() if draft}
+
+    def tried(
+        self, drafts: Mapping[int, Draft], places: Int[Tensor, " row"], *, is_original: bool
+    ) -> Iterator[Tried]:
+        """What the model says to drafts, whose first tokens have a place in each row."""
+        drafts = {row: draft for row, draft in drafts.items() if len(draft) > 1}
+        if is_original:
+            for part in self._parts(sorted(drafts, key=self.reuse.starts.__getitem__), drafts):
+                yield self._try(part, drafts, places, self._picked(part))
+        else:
+            for part in self._parts(sorted(drafts, key=lambda row: -len(drafts[row])), drafts):
+                yield self._try(part, drafts, places, None)
 
     def _parts(self, rows: Sequence[int], drafts: Mapping[int, Draft]) -> Iterator[Sequence[int]]:
         if not rows:
@@ -105,14 +112,15 @@ class Drafting:
         self,
         rows: Sequence[int],
         drafts: Mapping[int, Draft],
+        first_places: Int[Tensor, " row"],
         picked: Callable[[Places], Picked] | None,
     ) -> Tried:
-        device = self.lengths.device
+        device = first_places.device
         chosen = torch.tensor(rows, device=device)
         width = max(len(drafts[row]) for row in rows)
         padded = [[*drafts[row], *[0] * (width - len(drafts[row]))] for row in rows]
         tokens = torch.tensor(padded, device=device)
-        places = torch.arange(width - 1, device=device) + self.lengths[chosen, None]
+        places = torch.arange(width - 1, device=device) + first_places[chosen, None]
         one = LayeredPass(
             self.loaded,
             [self.reuse.starts[row] for row in rows],
