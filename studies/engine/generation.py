@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from studies.engine.batching import BatchLimit, Progress, run_batches
-from studies.engine.decoding import Answers, Tokens, Wishes, greedy, keep_states
+from studies.engine.decoding import Answers, Tokens, Wishes, greedy, kept_of
 from studies.engine.decoding_rules import end_tokens
 from studies.engine.drafts import Answered, drafts_of
 from studies.engine.model import LoadedModel
@@ -54,9 +54,8 @@ class Memory:
         self.answered = Answered()
 
     def keep(self, kept: Kept) -> None:
-        n_bytes = kept.own.n_bytes + (kept.shared.n_bytes if kept.shared else 0)
-        if n_bytes <= self._room:
-            self._room -= n_bytes
+        if kept.n_bytes <= self._room:
+            self._room -= kept.n_bytes
             self._kept.append(kept)
 
     def find(self, batch: TokenBatch, n_prompts: int) -> tuple[Kept, list[int]] | None:
@@ -212,7 +211,7 @@ class _Work:
         """Keep the original's states of the prompts and of how it begins to answer them."""
         filler = next(iter(end_tokens(self.loaded)), 0)
         drafts = drafts_of(found.tokens, self.wanted.max_new_tokens, filler)
-        keep_states(self.loaded, batch, drafts, parts, memory.keep)
+        memory.keep(kept_of(self.loaded, batch, drafts, parts, found.first_logits))
 
     def _note(self, memory: Memory, batch: TokenBatch, found: Answers) -> None:
         ends = end_tokens(self.loaded)[:1]

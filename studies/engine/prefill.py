@@ -20,7 +20,7 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from studies.engine.model import LoadedModel
 from studies.engine.prompts import TokenBatch
-from studies.engine.reuse import Kept, Picked, Reuse, States
+from studies.engine.reuse import Picked, Reuse, States
 from studies.engine.row_cache import RowCache
 
 Rows = Int[Tensor, " row"]
@@ -101,8 +101,18 @@ class _Reading:
         if reuse.keep is not None:
             assert cache is not None
             own = _states(passes, cache, slice(batch.prefix, batch.width))
-            reuse.keep(Kept(batch, self._shared, own, reuse.drafts))
-        return Read(torch.cat(logits), cache)
+            reuse.keep(self._shared, own)
+        return Read(self._exact(torch.cat(logits)), cache)
+
+    def _exact(self, logits: Float[Tensor, "row 1 vocab"]) -> Float[Tensor, "row 1 vocab"]:
+        """Rows of which nothing is changed have the original's logits, to the last bit."""
+        kept, n_layers = self._reuse.kept, self._loaded.n_layers
+        if kept is not None:
+            same = [row for row, start in enumerate(self._reuse.starts) if start == n_layers]
+            places = torch.tensor([self._reuse.kept_rows[row] for row in same], dtype=torch.long)
+            known = kept.logits[places.to(kept.logits.device)]
+            logits[same, 0] = known.to(logits.device, logits.dtype)
+        return logits
 
     def _pass(self, part: slice, whole: RowCache | None) -> "LayeredPass":
         """One pass; without a cache for all rows, its keys and values are forgotten after it."""

@@ -33,6 +33,12 @@ class Kept:
     shared: States | None  # of the prefix: a single row
     own: States  # of what follows it, and of the draft
     drafts: Sequence[Sequence[int]]  # how the original's answers begin
+    logits: Float[Tensor, "row vocab"]  # of the first token of each
+
+    @property
+    def n_bytes(self) -> int:
+        shared = self.shared.n_bytes if self.shared else 0
+        return self.own.n_bytes + shared + self.logits.nbytes
 
     def rows_of(self, batch: TokenBatch, n_prompts: int) -> list[int] | None:
         """The kept row of each row of a batch; None if they were not read like this."""
@@ -54,8 +60,7 @@ class Reuse:
     kept_rows: Sequence[int] = ()  # where each row stands in it
     # How the answer of a row may go on that begins with a token; empty: nobody knows.
     guess: Callable[[int, int], Sequence[int]] = lambda row, first: ()
-    keep: Callable[[Kept], None] | None = None  # takes the states; the model is the original now
-    drafts: Sequence[Sequence[int]] = ()  # with `keep`: the tokens that end each row
+    keep: Callable[[States | None, States], None] | None = None  # takes the original's states
 
 
 class Picked:
