@@ -29,7 +29,7 @@ class Table:
 def trial_table(study: Study, number: int | None = None) -> Table:
     """Every trial, or one, with parameters and scores in columns of their own."""
     columns = [
-        *("number", "state", "source", "pareto", "recommended", "seconds", "finished_at"),
+        *("number", "state", "pruned_stage", "pruned_reason", "source", "pareto", "recommended", "seconds", "finished_at"),
         *(column for name in _score_names(study) for column in (name, f"{name} low", f"{name} high")),
         *dict.fromkeys(_parameter_column(p["name"], p["component"]) for p in study.snapshot["parameters"]),
         *("note", "tags", "error"),
@@ -62,6 +62,7 @@ def _trial_chunks(study: Study, number: int | None) -> Iterator[list[tuple[Json,
 def _trial_row(trial: Trial, chosen: int | None) -> tuple[Json, Json]:
     nested = trial_out(trial, chosen) | {"finished_at": trial.finished_at.isoformat()}
     flat = nested | {"tags": ", ".join(nested["tags"])}
+    flat |= {f"pruned_{name}": trial.pruned.get(name, "") for name in ("stage", "reason")}
     for score in trial.scores:
         ends = {f"{score['name']} {end}": score.get(end) for end in ("low", "high")}
         flat |= {score["name"]: score["value"]} | ends
