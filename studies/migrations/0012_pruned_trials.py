@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("studies", "0010_geometry"),
+        ("studies", "0011_rescore"),
     ]
 
     operations = [

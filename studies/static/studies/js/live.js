@@ -10,6 +10,7 @@ import { byId, el, readJson, setText, throttled, toggle } from "./dom.js";
 import { number, value } from "./format.js";
 import { mountHistory } from "./history.js";
 import { mountPareto } from "./pareto.js";
+import { mountRescores } from "./rescores.js";
 import { keepConnected } from "./socket.js";
 import { drawSpace } from "./space.js";
 import { mountStatus } from "./status.js";
@@ -36,6 +37,7 @@ const parts = [
   mountTable(byId("trials"), actions),
   mountTrial(byId("trial"), `/${study}/`),
   mountWaiting(),
+  mountRescores(snapshot.id, store),
   drawFacts,
   drawEmpty,
   drawRecommended,
