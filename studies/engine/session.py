@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pkgutil import resolve_name
 
 from studies.engine.answering import (
@@ -13,6 +14,7 @@ from studies.engine.answering import (
 )
 from studies.engine.batching import OutOfMemory, TrialsAtOnce, attempt
 from studies.engine.components import Site, components_of, find_sites, prove_sites
+from studies.engine.disk_cache import DiskCache
 from studies.engine.errors import EngineError
 from studies.engine.generation import ALONE, Sets
 from studies.engine.heap import keep_freed_memory
@@ -25,6 +27,7 @@ from studies.engine.parameters import Key
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prompts import Prompt, TokenBatch
 from studies.engine.pruning import Front, pruning_of
+from studies.engine.recall import recall_of
 from studies.engine.results import Direction, ResponseSet, Score, SessionFacts, TrialResult
 from studies.engine.scope import details_within, fitting_values, targeted_sites
 from studies.engine.scorers import load_scorers
@@ -60,8 +63,10 @@ class Session:
         resolved: Mapping[Key, Value],
         reporter: Reporter,
         stop: StopSignal,
+        cache: DiskCache | None = None,
     ) -> None:
-        self._model_path, self._revision = model_path, revision
+        """`cache`: what other sessions have computed of the original; None: all is computed."""
+        self._model_path, self._revision, self._cache = model_path, revision, cache
         self._method_type, self._settings = method, settings
         self._prompt_sets = prompt_sets
         self._reporter, self._stop = reporter, stop
@@ -99,6 +104,8 @@ class Session:
             reporter=self._reporter,
         )
         use_threads_for(self.loaded)
+        recall = recall_of(self._cache, self._model_path, self.loaded.model)
+        self.loaded = replace(self.loaded, recall=recall)
         keep_freed_memory()
         self._stop.check()
         sites = self._checked_sites()
