@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from studies.engine.answers_kept import pack_answers, unpack_answers
 from studies.engine.batching import BatchLimit, Progress, run_batches
 from studies.engine.decoding import Answers, Tokens, Wishes, greedy, kept_of
 from studies.engine.decoding_rules import end_tokens
@@ -179,13 +181,34 @@ class _Work:
             answered=None if n_answers is None else places % self.n_prompts < n_answers,
             reuse=self._reuse(batch, [starts[row] for row in order], parts),
         )
-        found = greedy(self.loaded, batch, max_new_tokens=wanted.max_new_tokens, wishes=wishes)
+
+        def answered() -> Answers:
+            return greedy(self.loaded, batch, max_new_tokens=wanted.max_new_tokens, wishes=wishes)
+
+        found = self._recalled(batch, parts, answered) if wanted.remember else answered()
         if wanted.memory is not None:
             if wanted.remember:
                 self._remember(wanted.memory, batch, found, parts)
             self._note(wanted.memory, batch, found)
         self.reporter.tokens(found.n_tokens, time.perf_counter() - begun)
         return batch, found
+
+    def _recalled(
+        self, batch: TokenBatch, parts: Sequence[slice], answered: Callable[[], Answers]
+    ) -> Answers:
+        """What the original answers: kept, if another study has asked it the same."""
+        wanted = self.wanted
+        assert wanted.settled is None  # a verdict depends on a scorer
+        inputs = {
+            "tokens": [batch.input_ids, batch.attention_mask, batch.prefix],
+            "places": [list(batch.indices), self.n_prompts],
+            "parts": [[part.start, part.stop] for part in parts],
+            "wanted": [wanted.max_new_tokens, wanted.n_answers, wanted.first_logprobs],
+            "reads": [wanted.memory is not None, list(self.sets.starts)],
+        }
+        pack = partial(pack_answers, with_logits=wanted.first_logprobs)
+        unpack = partial(unpack_answers, device=self.loaded.device)
+        return self.loaded.recall.recalled("answers", inputs, answered, pack, unpack)
 
     def _reuse(
         self, batch: TokenBatch, starts: Sequence[int], parts: Sequence[slice]
