@@ -115,6 +115,8 @@ def _parameters(study: Study, random: Random) -> Json:
         value = row["value"]
         if isinstance(value, dict):
             value = random.uniform(value["low"], value["high"])
+        elif isinstance(value, list):
+            value = random.choice(value)
         if row["component"]:
             nested.setdefault(row["name"], {})[row["component"]] = value
         else:

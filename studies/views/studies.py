@@ -101,10 +101,12 @@ def study_detail(request: HttpRequest, study_id: UUID) -> HttpResponse:
     study = get_object_or_404(visible, pk=study_id)
     # The event number comes with the study, so whatever is read later is at least as new.
     state = study_state(study)
+    trials, older = trial_rows(study, state["recommended"])
     context = {
         "study": study,
         "state": state,
-        "trials": trial_rows(study, state["recommended"]),
+        "trials": trials,
+        "older": older,
         "benchmarks": benchmark_overview(request.user, study),
         "geometry": geometry_out(study),
     }

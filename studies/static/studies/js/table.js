@@ -168,7 +168,8 @@ export function mountTable(root, { select }) {
   function countText(n) {
     const front = [...state.trials.values()].filter((t) => t.pareto).length;
     const all = filters.isActive() ? `${n} of ${state.trials.size}` : String(n);
-    return `${all} ${all === "1" ? "trial" : "trials"} · ${front} on the front`;
+    const more = state.is_partial ? " · reading older ones …" : "";
+    return `${all} ${all === "1" ? "trial" : "trials"} · ${front} on the front${more}`;
   }
 
   function rowFor(trial) {
