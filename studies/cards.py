@@ -2,7 +2,7 @@
 
 import getpass
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from studies.exporting import (
     export_folder,
     export_manifest_write,
 )
-from studies.models import Export, Study, Trial
+from studies.models import Export, ScoringResult, Study, Trial
 
 Json = Mapping[str, Any]
 MAX_BYTES: Final = 1024 * 1024  # of a card that is read; longer ones are cut
@@ -66,6 +66,7 @@ def card_of(export: Export, name: str, commit: str | None, adapter: Json | None)
     study = export.trial.study
     method, options = method_get(study.snapshot["method"]), ExportOptions(**export.options)
     values = {row["name"]: row["value"] for row in study.snapshot["settings"]}
+    again = _newest_scoring(export.trial)
     facts = CardFacts(
         model=name,
         is_on_hub=bool(commit) and is_hub_id(name),
@@ -76,7 +77,11 @@ def card_of(export: Export, name: str, commit: str | None, adapter: Json | None)
         method_words=method.description,
         product=f"Heretic Web {settings.PRODUCT_VERSION}",
         parameters=list(_parameters(export.trial)),
-        scores=list(_scores(export.trial)),
+        scores=list(_scores(export.trial.scores, study.baseline)),
+        held_out=list(_scores(again.scores, again.scoring.baseline)) if again else (),
+        held_out_prompts=[(r["name"], r["count"]) for r in again.scoring.prompts.values()]
+        if again
+        else (),
         prompts=[(row["name"], row["count"]) for row in study.snapshot["prompts"].values()],
         options={n: values[n] for n in method.settings.model_fields if n in values},
         adapter_error=adapter["error"] if adapter else None,
@@ -138,9 +143,15 @@ def _parameters(trial: Trial) -> Iterator[CardParameter]:
             )
 
 
-def _scores(trial: Trial) -> Iterator[CardScore]:
-    originals = {row["name"]: row for row in trial.study.baseline}
-    for row in trial.scores:
+def _newest_scoring(trial: Trial) -> ScoringResult | None:
+    """How the trial did on held-out prompts, where it was asked."""
+    results = ScoringResult.objects.filter(trial=trial, error="").select_related("scoring")
+    return results.order_by("-scoring__created_at", "-pk").first()
+
+
+def _scores(scores: Iterable[Json], baseline: Iterable[Json]) -> Iterator[CardScore]:
+    originals = {row["name"]: row for row in baseline}
+    for row in scores:
         original = originals.get(row["name"], {})
         yield CardScore(
             name=row["name"],

@@ -17,7 +17,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from studies.lifecycle import FINAL, study_transition
-from studies.models import Job
+from studies.models import Job, Study
 from studies.models.job import JobKind, JobStatus
 from studies.models.study import StudyStatus as Status
 
@@ -46,9 +46,15 @@ class Lease:
     """A worker's right to write for a job."""
 
     job_id: UUID
-    study_id: UUID
+    about: UUID | None  # the study that the job is about, where it is about one
     fence: int
     kind: str = JobKind.STUDY_RUN
+
+    @property
+    def study_id(self) -> UUID:
+        """The study that the job is about; jobs about none do not ask."""
+        assert self.about is not None, "this job is about no study"
+        return self.about
 
     @property
     def _row(self) -> QuerySet[Job]:
@@ -106,7 +112,7 @@ class Lease:
 
 @transaction.atomic
 def job_enqueue(
-    study_id: UUID,
+    study_id: UUID | None,
     kind: JobKind,
     *,
     payload: Mapping[str, Any] | None = None,
@@ -218,17 +224,22 @@ def worker_jobs_release(worker_id: str) -> None:
 
 def _abandon(job: Job, reason: str) -> None:
     """Leave a running job to the next worker, or end it where it is to stop."""
-    runs_study = job.kind == JobKind.STUDY_RUN
-    if runs_study:
-        helpers_dismiss(job.study_id)
-    if job.stop_requested or (runs_study and job.study.status == Status.STOPPING):
+    run = _study_run(job)
+    if run:
+        helpers_dismiss(run.pk)
+    if job.stop_requested or (run and run.status == Status.STOPPING):
         _end(job, JobStatus.CANCELED)
-        if runs_study:
-            study_transition(job.study_id, to=Status.STOPPED, reason=reason)
+        if run:
+            study_transition(run.pk, to=Status.STOPPED, reason=reason)
         return
     _end(job, JobStatus.QUEUED)
-    if runs_study and job.study.status == Status.RUNNING:
-        study_transition(job.study_id, to=Status.QUEUED, sources=[Status.RUNNING], reason=reason)
+    if run and run.status == Status.RUNNING:
+        study_transition(run.pk, to=Status.QUEUED, sources=[Status.RUNNING], reason=reason)
+
+
+def _study_run(job: Job) -> Study | None:
+    """The study that a job runs; None: it does other work."""
+    return job.study if job.kind == JobKind.STUDY_RUN else None
 
 
 def _give_up(job: Job) -> None:
@@ -236,13 +247,14 @@ def _give_up(job: Job) -> None:
         f"Its worker was lost {job.attempt} times in a row.", "worker_lost", LOST_ADVICE
     )
     _end(job, JobStatus.FAILED, failure=lost)
-    if job.kind != JobKind.STUDY_RUN:
+    run = _study_run(job)
+    if run is None:
         return
-    helpers_dismiss(job.study_id)
-    if job.study.status in FINAL:
+    helpers_dismiss(run.pk)
+    if run.status in FINAL:
         return
     study_transition(
-        job.study_id,
+        run.pk,
         to=Status.FAILED,
         reason=lost.reason,
         error_code=lost.code,

@@ -15,6 +15,7 @@ urlpatterns = [
     path("studies/<uuid:study_id>/trials/<int:number>/", views.trial_detail, name="trial-detail"),
     path("exports/<uuid:export_id>/", views.export_detail, name="export-detail"),
     path("studies/<uuid:study_id>/trials/<int:number>/chat/", views.trial_chat, name="trial-chat"),
+    path("evaluations/", views.evaluations, name="evaluations"),
     path("compare", views.study_compare, name="compare"),
     path("account/notifications/", views.account_notifications, name="notifications"),
     path("queue/", views.work_queue, name="queue"),

@@ -4,7 +4,7 @@ from django.contrib import admin
 from unfold.decorators import display
 
 from studies.admin.readonly import RecordAdmin
-from studies.models import Export, Job, Worker
+from studies.models import Export, Job, Scoring, Worker
 
 JOB_COLOURS = {"running": "info", "done": "success", "failed": "danger", "canceled": "warning"}
 
@@ -46,5 +46,14 @@ class ExportAdmin(RecordAdmin):
     list_filter = ("strategy",)
     list_select_related = ("study", "trial")
     search_fields = ("study__name",)
+    list_per_page = 50
+    show_full_result_count = False
+
+
+@admin.register(Scoring)
+class ScoringAdmin(RecordAdmin):
+    list_display = ("study", "original", "model", "owner", "created_at")
+    list_select_related = ("study", "owner")
+    search_fields = ("study__name", "original", "model")
     list_per_page = 50
     show_full_result_count = False

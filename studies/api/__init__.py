@@ -5,6 +5,7 @@ from studies.api import (
     cards,
     chats,
     downloads,
+    evaluations,
     events,
     exports,
     figures,
@@ -19,6 +20,7 @@ from studies.api import (
     profile_files,
     prompt_sets,
     reproductions,
+    scorings,
     studies,
     trials,
     uploads,
@@ -54,6 +56,9 @@ api.add_router("/studies", geometry.router)
 api.add_router("/studies", events.router)
 api.add_router("/studies", exports.trial_router)
 api.add_router("/studies", chats.trial_router)
+api.add_router("/studies", scorings.study_router)
+api.add_router("/scorings", scorings.router)
+api.add_router("/evaluations", evaluations.router)
 api.add_router("/studies", benchmarks.study_router)
 api.add_router("/benchmarks", benchmarks.router)
 api.add_router("/chats", chats.router)

@@ -7,6 +7,7 @@ from ninja import Field, Header, Path, Schema
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
 
 from studies.commands.enqueuing import MAX_WAITING
+from studies.commands.rescoring import MAX_TRIALS as MAX_RESCORED
 from studies.engine.tables import Table, fault
 from studies.models import Job, Study, Trial
 from studies.selectors import FILTERS
@@ -43,9 +44,11 @@ StudyId = Path[Id]
 JobId = Path[Id]
 ExportId = Path[Id]
 ChatId = Path[Id]
+ScoringId = Path[Id]
 BenchmarkId = Path[Id]
 FilePath = Annotated[str, AfterValidator(_searchable), Path(max_length=300)]
 TrialNumber = Annotated[int, Path(ge=0, le=MAX_INTEGER)]
+TrialNumberIn = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 FileType = Path[Literal["csv", "jsonl"]]
 NoticeTargetId = Annotated[int, Path(ge=1, le=MAX_INTEGER)]
 AnswerPosition = Annotated[int, Path(ge=0, le=MAX_INTEGER)]
@@ -186,6 +189,28 @@ class EnqueueIn(Table):
 
 class ExtendIn(Table):
     n_trials: int = Field(ge=1, le=10_000, description="How many trials more.")
+
+
+class RescoreIn(Table):
+    trials: Annotated[list[TrialNumberIn], Field(max_length=MAX_RESCORED)] | None = Field(
+        None, description="Their numbers; left out: those on the front."
+    )
+    prompts: dict[SlugText, SlugText] = Field(
+        {},
+        description="Prompt sets by slug, to stand in for those that the study's scorers name. "
+        "What is left out is found: the set called SLUG-held-out, what no scorer read of the "
+        "set, or more rows of its dataset.",
+    )
+
+
+class EvaluationIn(Table):
+    model: str = Field("", max_length=300, description="Hub id or local folder; or an export.")
+    revision: str = Field("", max_length=200, description="Of a model on the hub.")
+    export: Id | None = Field(None, description="A merged model or an adapter, made here.")
+    base: str = Field(
+        "", max_length=300, description="What it was made from; of an export: its study's model."
+    )
+    profile: str = Field(max_length=60, description="Slug of the preset whose scorers judge.")
 
 
 class ReproductionIn(Table):

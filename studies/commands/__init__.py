@@ -6,6 +6,7 @@ from studies.commands.cards import card_update
 from studies.commands.chats import chat_create, chat_delete, chat_stop, chat_turn
 from studies.commands.creation import study_create
 from studies.commands.enqueuing import study_enqueue
+from studies.commands.evaluations import evaluation_create
 from studies.commands.exports import export_create, export_delete, export_reproduce
 from studies.commands.forks import study_fork
 from studies.commands.geometry import geometry_start
@@ -32,6 +33,7 @@ from studies.commands.presets import (
 )
 from studies.commands.prompt_sets import prompt_set_check, prompt_set_create
 from studies.commands.reproduction import reproduction_create
+from studies.commands.rescoring import rescore_create
 from studies.commands.studies import study_extend, study_resume, study_start, study_stop
 from studies.commands.uploads import UploadRequest, upload_create
 
@@ -46,6 +48,7 @@ __all__ = [
     "chat_delete",
     "chat_stop",
     "chat_turn",
+    "evaluation_create",
     "export_create",
     "export_delete",
     "export_reproduce",
@@ -70,6 +73,7 @@ __all__ = [
     "prompt_set_check",
     "prompt_set_create",
     "reproduction_create",
+    "rescore_create",
     "study_annotate",
     "study_create",
     "study_enqueue",

@@ -16,7 +16,7 @@ def job_cancel(job: Job) -> Job:
     """
     if job.status not in ACTIVE:
         raise StatusConflictError(job.status, Job.Status.CANCELED.value)
-    if job.kind == Job.Kind.STUDY_RUN:
+    if job.kind == Job.Kind.STUDY_RUN and job.study:
         study_stop(job.study)
     elif not job_stop(job.pk):  # it has ended meanwhile
         job.refresh_from_db()

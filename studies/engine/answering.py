@@ -22,19 +22,18 @@ from studies.engine.generation import (
 )
 from studies.engine.model import LoadedModel, row_bytes
 from studies.engine.ports import Reporter, StopSignal
-from studies.engine.prefill import Kept, Reuse, may_share
+from studies.engine.prefill import may_share
 from studies.engine.prefix import Skips, detect_prefix, prefix_prompts
 from studies.engine.prompts import Prompt, TokenBatch, render, shared_prefix, tokenize
+from studies.engine.proving import reads_alike
 from studies.engine.scorers.base import Need, PromptSlice, ScoringContext
+from studies.engine.study_settings import StudySettings
 
 logger = logging.getLogger(__name__)
 _PROBE_TOKENS = 8  # per prompt: enough steps to outweigh the prefill's start
 _MEMORY_SHARE = 0.2  # of what is free when the original has been loaded, for its states
 _WORK_SHARE = 0.5  # of what is free, for trials side by side
 _LEAST_PREFIX = 4  # tokens; a second pass for fewer costs more than it saves
-_PROOF_ROWS = 4
-_PROOF_TOLERANCE = 1e-3  # of a probability
-_ROUGH_TOLERANCE = 0.1  # for half-sized floats, whose rounding depends on the batch's shape
 
 
 class Answering:
@@ -124,32 +123,6 @@ class Answering:
             )
         return [part for batch in self._batches[chosen] for part in self.limit.fit(batch)]
 
-    def prove_memory(self) -> None:
-        """Use what is remembered only if it gives what reading the prompts whole gives.
-
-        Asked of the original, in the middle of its layers; an architecture may pass on more
-        between its layers than is known here.
-        """
-        for chosen, memory in self._memories.items():
-            (first, *_) = self._begun_batches(chosen)
-            few = first.picked(range(len(first))[:_PROOF_ROWS]).trimmed()
-            found = memory.find(few, n_prompts=len(first))
-            if found is not None and not self._is_same(few, *found):
-                logger.warning("states of %s cannot be used again", self._loaded.architecture)
-                self._memories, self._begun = {}, {}
-                return
-
-    def _is_same(self, batch: TokenBatch, kept: Kept, rows: Sequence[int]) -> bool:
-        middle = [self._loaded.n_layers // 2] * len(batch)
-        reuse = Reuse(owners=[0] * len(batch), starts=middle, kept=kept, kept_rows=rows)
-        whole, joined = (
-            greedy(self._loaded, batch, max_new_tokens=1, wishes=Wishes(reuse=one)).first_logits
-            for one in (None, reuse)
-        )
-        apart = (whole.log_softmax(dim=-1).exp() - joined.log_softmax(dim=-1).exp()).abs().max()
-        exact = self._loaded.model.dtype == torch.float32
-        return float(apart) <= (_PROOF_TOLERANCE if exact else _ROUGH_TOLERANCE)
-
     def most_sets(self, most: int) -> int:
         """How many trials side by side, up to `most`, should fit into the free memory.
 
@@ -163,9 +136,15 @@ class Answering:
 
     def _may_share(self, needs: Sequence[Need]) -> bool:
         longest = max(batch.width for need in needs for batch in self.batches(need.prompts))
-        return may_share(self._loaded, longest + self._max_response_length) and not logits_rules(
-            self._loaded, self.batches(needs[0].prompts)[0]
-        )
+        (first, *_) = self.batches(needs[0].prompts)
+        if not may_share(self._loaded, longest + self._max_response_length):
+            return False
+        if logits_rules(self._loaded, first):
+            return False
+        alike = reads_alike(self._loaded, first.with_prefix(shared_prefix([first])))
+        if not alike:
+            logger.warning("states of %s cannot be used again", self._loaded.architecture)
+        return alike
 
     def _begun_batches(self, chosen: PromptSlice) -> list[TokenBatch]:
         """The prompts of a slice; where that can be read once, what they begin with is first."""
@@ -206,6 +185,39 @@ class Answering:
 
     def _progress(self, phase: str) -> Progress:
         return Progress(self._reporter, self._stop, phase)
+
+
+def answering_as_set(
+    loaded: LoadedModel,
+    prompt_sets: Mapping[str, Sequence[Prompt]],
+    settings: StudySettings,
+    *,
+    reporter: Reporter,
+    stop: StopSignal,
+) -> Answering:
+    """Answers with the batch size and prefix of the settings, which are found where left open.
+
+    Raises:
+        Stopped: the host wants to end.
+        DeviceMemoryError: not even one prompt fits.
+    """
+    answering = Answering(
+        loaded,
+        prompt_sets,
+        max_response_length=settings.max_response_length,
+        reporter=reporter,
+        stop=stop,
+    )
+    if settings.batch_size:
+        answering.limit.size = settings.batch_size
+    else:
+        answering.find_batch_size(settings.max_batch_size)
+    if settings.response_prefix is None:
+        skips = settings.chain_of_thought_skips
+        answering.find_prefix(settings.good_prompts, settings.bad_prompts, skips)
+    else:
+        answering.prefix = settings.response_prefix
+    return answering
 
 
 def prompts_of(

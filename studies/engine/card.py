@@ -61,6 +61,8 @@ class CardFacts:
     parameters: Sequence[CardParameter] = ()
     scores: Sequence[CardScore] = ()
     prompts: Sequence[tuple[str, int]] = ()  # names of the prompt sets, and how many they hold
+    held_out: Sequence[CardScore] = ()  # on prompts that took no part in the search
+    held_out_prompts: Sequence[tuple[str, int]] = ()
     options: Mapping[str, Any] = field(default_factory=dict)  # settings of the method
     adapter_error: float | None = None  # share of the change that an adapter leaves out
     adapter_rank: int | None = None
@@ -74,6 +76,7 @@ def model_card(facts: CardFacts, original: str = "") -> str:
         _introduction(facts),
         "## Scores\n",
         _scores(facts.scores),
+        *_held_out(facts),
         "## Method\n",
         _method(facts),
         "## Parameters\n",
@@ -135,11 +138,22 @@ def _scores(scores: Sequence[CardScore]) -> str:
     return _table(titles, rows) if rows else "No score is stored.\n"
 
 
+def _held_out(facts: CardFacts) -> list[str]:
+    """The part on prompts that took no part in the search; nothing where there are no scores."""
+    if not facts.held_out:
+        return []
+    told = f"Scored again on prompts that took no part in the search: {_sets(facts.held_out_prompts)}.\n"
+    return ["### On held-out prompts\n", told, _scores(facts.held_out)]
+
+
+def _sets(prompts: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{_cell(name)} ({count})" for name, count in prompts)
+
+
 def _method(facts: CardFacts) -> str:
     lines = [facts.method_words]
     if facts.prompts:
-        named = ", ".join(f"{_cell(name)} ({count})" for name, count in facts.prompts)
-        lines.append(f"Prompt sets and how many prompts they hold: {named}.")
+        lines.append(f"Prompt sets and how many prompts they hold: {_sets(facts.prompts)}.")
     if facts.options:
         rows = [(name, f"`{value}`") for name, value in facts.options.items()]
         lines.append(_table(("Option", "Value"), rows).rstrip())

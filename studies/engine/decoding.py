@@ -1,8 +1,9 @@
 """The greedy decode loop for one batch: what `generate(do_sample=False)` gives, leaner."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, cast
 
 import torch
@@ -11,10 +12,13 @@ from torch import FloatTensor, LongTensor, Tensor
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from studies.engine.decoding_rules import end_tokens, logits_rules
+from studies.engine.drafts import ENDS, Drafting, Tried
 from studies.engine.errors import NonFiniteError
 from studies.engine.model import LoadedModel
-from studies.engine.prefill import Reuse, read_prompts
+from studies.engine.prefill import read_prompts
 from studies.engine.prompts import TokenBatch
+from studies.engine.reuse import Kept, Reuse
+from studies.engine.row_cache import RowCache
 
 # Finished rows leave the batch once they are this share of it: moving the cache costs about
 # as much as one step reads.
@@ -65,13 +69,37 @@ def greedy(
     rows = _Rows(loaded, batch, max_new_tokens, wishes)
     first_logits = rows.read_prompts(batch).clone()  # lets go of what it is a view of
     rows.end_unanswered()
-    while rows.n_new < max_new_tokens:
-        rows.look_for_verdicts()
-        if not rows.any_left():
-            break
+    rows.follow_drafts()
+    rows.look_for_verdicts()
+    while rows.any_left():
         rows.step(rows.drop_finished())
+        rows.look_for_verdicts()
     rows.check_finite()
     return rows.answers(first_logits)
+
+
+@torch.inference_mode()
+def keep_states(
+    loaded: LoadedModel,
+    batch: TokenBatch,
+    drafts: Sequence[Sequence[int]],
+    parts: Sequence[slice],
+    keep: Callable[[Kept], None],
+) -> None:
+    """Have the states of prompts kept, and those of `drafts` of answers behind them.
+
+    The model is the original now.
+    """
+    none = [0] * len(batch)
+    reuse = Reuse(owners=none, starts=none, parts=parts, keep=keep, drafts=drafts)
+    read_prompts(
+        loaded,
+        batch.followed_by(drafts),
+        reuse,
+        n_new=0,
+        on_rows=lambda rows: None,
+        options=logits_to_keep(loaded),
+    )
 
 
 class _Rows:
@@ -81,55 +109,108 @@ class _Rows:
         self, loaded: LoadedModel, batch: TokenBatch, max_new_tokens: int, wishes: Wishes
     ) -> None:
         n_rows, self._width = batch.input_ids.shape
-        self._loaded, self._wishes = loaded, wishes
-        self._tokens = torch.cat(
-            [batch.input_ids, batch.input_ids.new_zeros(n_rows, max_new_tokens)], dim=1
-        )
+        self._loaded, self._wishes, self._batch = loaded, wishes, batch
+        self._n_most = max_new_tokens
+        # One place more than is wanted: a finished row may be computed on, behind its tokens.
+        self._new = batch.input_ids.new_zeros(n_rows, max_new_tokens + 1)
         self._mask = torch.cat(
             [batch.attention_mask, batch.attention_mask.new_ones(n_rows, max_new_tokens)], dim=1
         )
         self._padded = batch.is_padded
         ends = [] if wishes.to_the_end else end_tokens(loaded)
         self._ends = torch.tensor(ends, dtype=torch.long, device=loaded.device)
-        self._lengths = batch.input_ids.new_full((n_rows,), max_new_tokens)
+        self._prompts = batch.lengths
+        self._counts = torch.zeros_like(self._prompts)  # new tokens so far
+        self._looked = torch.zeros_like(self._prompts)  # tokens at the last look for a verdict
+        self._lengths = torch.full_like(self._prompts, max_new_tokens)
         self._ended = torch.zeros(n_rows, dtype=torch.bool, device=loaded.device)
         self._cut = self._ended.clone()
         self._sound = torch.ones(n_rows, dtype=torch.bool, device=loaded.device)
         self._rows = torch.arange(n_rows, device=loaded.device)  # those in the cache
-        self._positions = batch.positions
         self._rules = logits_rules(loaded, batch)
         self._cache: Any = None
         self._made = 0
-        self._next_look = _FIRST_LOOK
+        self._looks = _looks(max_new_tokens)
         self._keep_last = logits_to_keep(loaded)
-        self.n_new = 0
+        self._n_steps = 0
         self._tell_rows()
 
     def read_prompts(self, batch: TokenBatch) -> Float[Tensor, "row vocab"]:
         """Begin every answer; the raw logits of all rows."""
         reuse = self._wishes.reuse
         if reuse is None:
-            return self.step(batch.input_ids)
+            return self._computed(batch.input_ids, batch.positions)
         read = read_prompts(
             self._loaded,
             batch,
             reuse,
+            n_new=self._n_most if self._n_most > 1 else 0,
             on_rows=self._wishes.on_rows or (lambda rows: None),
             options=self._keep_last,
         )
         return self._continued(read.logits, read.cache)
 
-    def step(self, input_ids: Int[Tensor, "row token"]) -> Float[Tensor, "row vocab"]:
+    def follow_drafts(self) -> None:
+        """Take over what others answered, as far as this model would answer the same."""
+        reuse = self._wishes.reuse
+        if reuse is None or self._n_most == 1:
+            return
+        on_rows = self._wishes.on_rows or (lambda rows: None)
+        drafting = Drafting(loaded=self._loaded, reuse=reuse, cache=self._cache, on_rows=on_rows)
+        firsts = self._latest()
+        original = drafting.original(firsts, 0, ENDS[0])
+        rest = {row: first for row, first in firsts.items() if row not in original}
+        self._follow(drafting.tried(drafting.guesses(rest), self._places(), is_original=False))
+        for begin, end in pairwise((0, *ENDS)):
+            original = drafting.original(firsts, max(0, begin - 1), end)
+            followers = self._follow(drafting.tried(original, self._places(), is_original=True))
+            self.look_for_verdicts()
+            firsts = {row: one for row, one in self._latest().items() if row in followers}
+        self._tell_rows()
+
+    def _follow(self, tried: Iterable[Tried]) -> set[int]:
+        """Take drafts as far as the model agrees; the rows that it agrees with altogether."""
+        whole: set[int] = set()
+        for rows, drafts, predicted, peaks in tried:
+            same = torch.ones_like(rows, dtype=torch.bool)
+            for place in range(predicted.shape[1]):
+                self._take(rows[same], predicted[same, place], peaks[same, place])
+                same &= (drafts[:, place + 1] == predicted[:, place]) & self._left()[rows]
+            whole |= set(rows[same].tolist())
+        return whole
+
+    def _latest(self) -> dict[int, int]:
+        """The rows that go on, and the last token of each."""
+        rows = self._left().nonzero().squeeze(1)
+        tokens = self._new[rows, self._counts[rows] - 1]
+        return dict(zip(rows.tolist(), tokens.tolist(), strict=True))
+
+    def _places(self) -> Int[Tensor, " row"]:
+        """Where the last token of each row stands, prompt included."""
+        return self._prompts + self._counts - 1
+
+    def step(self, input_ids: Int[Tensor, "row 1"]) -> None:
+        """Read each row's last token, append the most likely next one."""
+        self._computed(input_ids, self._places()[self._rows].unsqueeze(1))
+
+    def _computed(
+        self, input_ids: Int[Tensor, "row token"], positions: Int[Tensor, "row token"]
+    ) -> Float[Tensor, "row vocab"]:
         """Read `input_ids`, append the most likely next token; the raw logits of all rows."""
         output = self._loaded.model(
             input_ids=input_ids,
-            attention_mask=self._seen(self._mask) if self._padded else None,
-            position_ids=self._positions,
+            attention_mask=self._attended(positions),
+            position_ids=positions,
             past_key_values=self._cache,
             use_cache=True,
             **self._keep_last,
         )
         return self._continued(output.logits, output.past_key_values)
+
+    def _attended(self, positions: Int[Tensor, "row token"]) -> Tensor | None:
+        if isinstance(self._cache, RowCache):
+            return self._cache.appends(positions)
+        return self._mask[self._rows, : self._width + self._n_steps] if self._padded else None
 
     def _continued(
         self,
@@ -140,13 +221,20 @@ class _Rows:
         logits: Tensor = all_logits[:, -1].to(self._loaded.device, torch.float32)
         scores = logits
         if self._rules:
-            seen = cast(LongTensor, self._seen(self._tokens))
-            scores = self._rules(seen, cast(FloatTensor, logits))
-        self._append(scores, scores.argmax(dim=-1))
+            prompts, new = self._batch.input_ids[self._rows], self._new[self._rows]
+            seen = torch.cat([prompts, new[:, : self._n_steps]], dim=1)
+            scores = self._rules(cast(LongTensor, seen), cast(FloatTensor, logits))
+        peaks, chosen = scores.max(dim=-1)  # NaN counts as the largest
+        self._take(self._rows, chosen, peaks)
+        self._n_steps += 1
         return logits
 
     def any_left(self) -> bool:
-        return not bool(self._ended.all())
+        return bool(self._left().any())
+
+    def _left(self) -> Bool[Tensor, " row"]:
+        """The rows of the batch that go on."""
+        return ~self._ended & (self._counts < self._n_most)
 
     def end_unanswered(self) -> None:
         """Leave rows of which only the first token's probabilities are wanted."""
@@ -154,37 +242,45 @@ class _Rows:
             self._leave(~self._wishes.answered)
 
     def look_for_verdicts(self) -> None:
-        """Leave rows whose verdict no further token can change; looked for now and then."""
-        if self._wishes.settled is None or self.n_new < self._next_look:
+        """Leave rows whose verdict no further token can change; looked for now and then.
+
+        A row is cut at the first number of tokens at which one looks and sees it, however many
+        it got at once.
+        """
+        if self._wishes.settled is None:
             return
-        self._next_look = max(self.n_new + 2, int(self.n_new * _LOOK_AGAIN))
-        left = (~self._ended).nonzero().squeeze(1)
-        tokens = self._tokens[left, self._width : self._width + self.n_new].tolist()
-        settled = torch.tensor(self._wishes.settled(tokens), device=left.device)
-        leaving = torch.zeros_like(self._ended)
-        leaving[left] = settled
-        self._cut |= leaving
-        self._leave(leaving)
+        for n_tokens in self._looks:
+            due = ~self._ended & (self._looked < n_tokens) & (n_tokens <= self._counts)
+            rows = due.nonzero().squeeze(1)
+            if len(rows):
+                self._looked[rows] = n_tokens
+                settled = self._wishes.settled(self._new[rows, :n_tokens].tolist())
+                self._cut_at(rows[torch.tensor(settled, device=rows.device)], n_tokens)
+
+    def _cut_at(self, rows: Int[Tensor, " row"], n_tokens: int) -> None:
+        self._cut[rows] = self._ended[rows] = True
+        self._lengths[rows] = n_tokens
 
     def _leave(self, rows: Bool[Tensor, " row"]) -> None:
         self._ended |= rows
-        self._lengths[rows] = self.n_new
+        self._lengths[rows] = self._counts[rows]
 
     def drop_finished(self) -> Int[Tensor, "row 1"]:
         """Take finished rows out of the cache where that pays; the tokens to read next."""
-        left = ~self._ended[self._rows]
+        left = self._left()[self._rows]
         n_left = int(left.sum())
         if n_left <= (1 - _FINISHED_SHARE) * len(self._rows) and self._may_drop():
             kept = left.nonzero().squeeze(1)
             self._cache.batch_select_indices(kept)
-            self._rows, self._positions = self._rows[kept], self._positions[kept]
+            self._rows = self._rows[kept]
             self._tell_rows()
-        return self._tokens[self._rows, self._width + self.n_new - 1].unsqueeze(1)
+        return self._new[self._rows, self._counts[self._rows] - 1].unsqueeze(1)
 
     def _may_drop(self) -> bool:
         """Rules (a repetition penalty …) and other kinds of cache may keep more state per row."""
         layers = getattr(self._cache, "layers", [None])
-        return not self._rules and all(type(layer) in _PLAIN_CACHES for layer in layers)
+        plain = all(type(layer) in _PLAIN_CACHES for layer in layers)  # a RowCache has none
+        return plain and not self._rules
 
     def _tell_rows(self) -> None:
         if self._wishes.on_rows is not None:
@@ -195,7 +291,7 @@ class _Rows:
             raise NonFiniteError("The model computed NaN or infinity instead of an answer.")
 
     def answers(self, first_logits: Float[Tensor, "row vocab"]) -> Answers:
-        new, lengths = self._tokens[:, self._width :].tolist(), self._lengths.tolist()
+        new, lengths = self._new.tolist(), self._lengths.tolist()
         return Answers(
             tokens=[row[:length] for row, length in zip(new, lengths, strict=True)],
             finished=(self._ended & ~self._cut).tolist(),
@@ -204,21 +300,29 @@ class _Rows:
             n_tokens=self._made,
         )
 
-    def _append(self, scores: Float[Tensor, "row vocab"], chosen: Int[Tensor, " row"]) -> None:
-        peak = scores.gather(1, chosen.unsqueeze(1)).squeeze(1)  # argmax takes NaN for largest
-        left = ~self._ended[self._rows]
-        self._sound[self._rows] &= peak.isfinite() | ~left
-        self._tokens[self._rows, self._width + self.n_new] = chosen
-        ends = left & torch.isin(chosen, self._ends)
-        self._made += int(left.sum())
-        ending = self._rows[ends]
+    def _take(
+        self,
+        rows: Int[Tensor, " some"],
+        chosen: Int[Tensor, " some"],
+        peaks: Float[Tensor, " some"],
+    ) -> None:
+        """Give some rows their next token; `peaks` are its logits."""
+        left = self._left()[rows]
+        self._sound[rows] &= peaks.isfinite() | ~left
+        self._new[rows, self._counts[rows]] = chosen
+        ending = rows[left & torch.isin(chosen, self._ends)]
         self._ended[ending] = True
-        self._lengths[ending] = self.n_new
-        self._positions = self._positions[:, -1:] + 1
-        self.n_new += 1
+        self._lengths[ending] = self._counts[ending]
+        self._counts[rows] += left.long()
+        self._made += int(left.sum())
 
-    def _seen(self, columns: Int[Tensor, "all token"]) -> Int[Tensor, "row token"]:
-        return columns[self._rows, : self._width + self.n_new]
+
+def _looks(max_new_tokens: int) -> list[int]:
+    """The numbers of tokens at which one looks for a verdict."""
+    found = [_FIRST_LOOK]
+    while found[-1] < max_new_tokens:
+        found.append(max(found[-1] + 2, int(found[-1] * _LOOK_AGAIN)))
+    return found[:-1]
 
 
 def logits_to_keep(loaded: LoadedModel) -> dict[str, int]:

@@ -82,6 +82,13 @@ class UnsupportedArchitectureError(ModelError):
     code = "architecture_unsupported"
 
 
+class ModelsDifferError(ModelError):
+    """A finished model and a base that cannot be compared."""
+
+    code = "models_differ"
+    advice = "Name the model that the finished one was made from."
+
+
 class HubError(ModelError):
     """The hub did not give the model: unreachable, gated or rate-limited."""
 

@@ -9,11 +9,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from studies.engine.batching import BatchLimit, Progress, run_batches
-from studies.engine.decoding import Answers, Tokens, Wishes, greedy
+from studies.engine.decoding import Answers, Tokens, Wishes, greedy, keep_states
+from studies.engine.decoding_rules import end_tokens
+from studies.engine.drafts import Answered, drafts_of
 from studies.engine.model import LoadedModel
 from studies.engine.ports import Reporter, StopSignal
-from studies.engine.prefill import Kept, Reuse, sorted_by_start
 from studies.engine.prompts import TokenBatch
+from studies.engine.reading_order import in_parts
+from studies.engine.reuse import Kept, Reuse
 
 
 @dataclass(slots=True, eq=False)
@@ -48,6 +51,7 @@ class Memory:
     def __init__(self, room: int) -> None:
         """`room`: bytes that may be taken; what would take more is not kept."""
         self._room, self._kept = room, list[Kept]()
+        self.answered = Answered()
 
     def keep(self, kept: Kept) -> None:
         n_bytes = kept.own.n_bytes + (kept.shared.n_bytes if kept.shared else 0)
@@ -164,28 +168,57 @@ class _Work:
         begun = time.perf_counter()
         wanted = self.wanted
         starts = [self.sets.starts[index // self.n_prompts] for index in batch.indices]
-        batch = sorted_by_start(batch, starts)
+        order, parts = list(range(len(batch))), [slice(0, len(batch))]
+        if wanted.memory is not None:
+            order, parts = in_parts(batch.lengths.tolist(), starts, self.loaded.device)
+        batch = batch.picked(order)
         places = torch.tensor(batch.indices, device=batch.input_ids.device)
         n_answers = wanted.n_answers
         wishes = Wishes(
             on_rows=lambda rows: self.sets.assign(places[rows] // self.n_prompts),
             settled=self._settled if wanted.settled else None,
             answered=None if n_answers is None else places % self.n_prompts < n_answers,
-            reuse=self._reuse(batch, sorted(starts)),
+            reuse=self._reuse(batch, [starts[row] for row in order], parts),
         )
         found = greedy(self.loaded, batch, max_new_tokens=wanted.max_new_tokens, wishes=wishes)
+        if wanted.memory is not None:
+            if wanted.remember:
+                self._remember(wanted.memory, batch, found, parts)
+            self._note(wanted.memory, batch, found)
         self.reporter.tokens(found.n_tokens, time.perf_counter() - begun)
         return batch, found
 
-    def _reuse(self, batch: TokenBatch, starts: Sequence[int]) -> Reuse | None:
+    def _reuse(
+        self, batch: TokenBatch, starts: Sequence[int], parts: Sequence[slice]
+    ) -> Reuse | None:
         memory = self.wanted.memory
         if memory is None:
             return None
         owners = [index // self.n_prompts for index in batch.indices]
-        if self.wanted.remember:
-            return Reuse(owners=owners, starts=starts, keep=memory.keep)
         kept, rows = memory.find(batch, self.n_prompts) or (None, [])
-        return Reuse(owners=owners, starts=starts, kept=kept, kept_rows=rows)
+        places = [index % self.n_prompts for index in batch.indices]
+        return Reuse(
+            owners=owners,
+            starts=starts,
+            parts=parts,
+            kept=kept,
+            kept_rows=rows,
+            guess=lambda row, first: memory.answered.find(places[row], first),
+        )
+
+    def _remember(
+        self, memory: Memory, batch: TokenBatch, found: Answers, parts: Sequence[slice]
+    ) -> None:
+        """Keep the original's states of the prompts and of how it begins to answer them."""
+        filler = next(iter(end_tokens(self.loaded)), 0)
+        drafts = drafts_of(found.tokens, self.wanted.max_new_tokens, filler)
+        keep_states(self.loaded, batch, drafts, parts, memory.keep)
+
+    def _note(self, memory: Memory, batch: TokenBatch, found: Answers) -> None:
+        ends = end_tokens(self.loaded)[:1]
+        rows = zip(batch.indices, found.tokens, found.finished, strict=True)
+        for index, tokens, finished in rows:
+            memory.answered.add(index % self.n_prompts, tokens + ends if finished else tokens)
 
     def _settled(self, tokens: Tokens) -> list[bool]:
         assert self.wanted.settled is not None

@@ -1,6 +1,7 @@
 """What the session asks of an ablation method's implementation."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Int
@@ -78,3 +79,13 @@ class BatchMethod(MethodImplementation, Protocol):
 
     def assign(self, owners: Int[Tensor, " row"] | None) -> None:
         """Say which of the applied sets each row of the next forward passes belongs to."""
+
+
+@contextmanager
+def applied(method: MethodImplementation, parameters: Parameters) -> Iterator[None]:
+    """Run the block on the ablated model; afterwards it is the original again."""
+    try:
+        method.apply(parameters)
+        yield
+    finally:
+        method.reset()

@@ -1,74 +1,40 @@
 """Reading prompts, without what other rows or the original model have computed already.
 
-Two things are not done again. The first tokens that all prompts share (template, system prompt)
-are read once per parameter set. And below the first layer that a parameter set changes, every
-row is as the original left it: the row joins the others at that layer.
+Three things are not done. The first tokens that all prompts share (template, system prompt) are
+read once per parameter set. Below the first layer that a parameter set changes, every row is as
+the original left it: the row joins the others at that layer. And padding is hardly read: rows of
+about the same length are read together, from their first token on, so that none needs a mask.
 """
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from studies.engine.model import LoadedModel
 from studies.engine.prompts import TokenBatch
+from studies.engine.reuse import Kept, Picked, Reuse, States
+from studies.engine.row_cache import RowCache
 
 Rows = Int[Tensor, " row"]
 
 
-class States(NamedTuple):
-    """What a forward pass of the original computed of some rows, layer by layer."""
-
-    inputs: list[Float[Tensor, "row token d_model"]]  # of each layer; at last the final output
-    keys: list[Float[Tensor, "row head token d_head"]]
-    values: list[Float[Tensor, "row head token d_head"]]
-
-    @property
-    def n_bytes(self) -> int:
-        return sum(tensor.nbytes for part in self for tensor in part)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Kept:
-    """The original's states of one batch of prompts."""
-
-    batch: TokenBatch
-    shared: States | None  # of the prefix: a single row
-    own: States  # of what follows it
-
-    def rows_of(self, batch: TokenBatch, n_prompts: int) -> list[int] | None:
-        """The kept row of each row of a batch; None if they were not read like this."""
-        known = {place: row for row, place in enumerate(self.batch.indices)}
-        places = [index % n_prompts for index in batch.indices]
-        if batch.prefix != self.batch.prefix or any(place not in known for place in places):
-            return None
-        return [known[place] for place in places]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Reuse:
-    """What is known of the rows of a batch before they are read; rows are sorted by `starts`."""
-
-    owners: Sequence[int]  # the parameter set of each row
-    starts: Sequence[int]  # the first layer at which each row differs from the original
-    kept: Kept | None = None
-    kept_rows: Sequence[int] = ()  # where each row stands in it
-    keep: Callable[[Kept], None] | None = None  # takes the states; the model is the original now
+class CannotJoinError(RuntimeError):
+    """The layers of a model pass on more than hidden states."""
 
 
 class Read(NamedTuple):
     """A batch of prompts, read."""
 
     logits: Float[Tensor, "row 1 vocab"]
-    cache: Any
+    cache: RowCache | None  # None: nothing was to be read behind them
 
 
 def may_share(loaded: LoadedModel, n_tokens: int) -> bool:
@@ -90,101 +56,178 @@ def read_prompts(
     batch: TokenBatch,
     reuse: Reuse,
     *,
+    n_new: int,
     on_rows: Callable[[Rows], None],
     options: dict[str, Any],
 ) -> Read:
-    """Run the prompts of a batch; `on_rows` hears which rows each forward pass computes."""
-    rows = torch.arange(len(batch), device=loaded.device)
-    own = _Pass(loaded, reuse.starts, lambda n: on_rows(rows[:n]), options)
-    own.record = reuse.keep is not None
-    if reuse.kept is not None:
-        own.kept = _Picked(reuse.kept.own, reuse.kept_rows, batch.width - batch.prefix)
-    if not batch.prefix:
-        read = own.run(batch, None)
-        shared = None
-    else:
-        firsts = [reuse.owners.index(owner) for owner in dict.fromkeys(reuse.owners)]
-        chosen = rows[firsts]
-        before = _Pass(
-            loaded, [reuse.starts[row] for row in firsts], lambda n: on_rows(chosen[:n]), options
-        )
+    """Run the prompts of a batch, whose cache gets room for `n_new` tokens more.
+
+    `on_rows` hears which rows each forward pass computes.
+    """
+    return _Reading(loaded, batch, reuse, on_rows, options).run(n_new)
+
+
+class _Reading:
+    """The passes that read one batch."""
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        batch: TokenBatch,
+        reuse: Reuse,
+        on_rows: Callable[[Rows], None],
+        options: dict[str, Any],
+    ) -> None:
+        self._loaded, self._batch, self._reuse = loaded, batch, reuse
+        self._on_rows, self._options = on_rows, options
+        self._rows = torch.arange(len(batch), device=loaded.device)
+        self._lengths = batch.lengths - batch.prefix
+        self._ids = batch.begun[:, batch.prefix :]
+        self._shared: States | None = None
+
+    def run(self, n_new: int) -> Read:
+        reuse, batch = self._reuse, self._batch
+        if batch.prefix:
+            self._read_prefix()
+        cache = None
+        if n_new or reuse.keep is not None:
+            cache = self._begun_cache(slice(0, len(batch)), batch.width + n_new)
+        passes = [self._pass(part, cache) for part in reuse.parts]
+        logits = [
+            one.run(self._ids[part], self._lengths[part])
+            for part, one in zip(reuse.parts, passes, strict=True)
+        ]
+        self._on_rows(self._rows)
+        if reuse.keep is not None:
+            assert cache is not None
+            own = _states(passes, cache, slice(batch.prefix, batch.width))
+            reuse.keep(Kept(batch, self._shared, own, reuse.drafts))
+        return Read(torch.cat(logits), cache)
+
+    def _pass(self, part: slice, whole: RowCache | None) -> "LayeredPass":
+        """One pass; without a cache for all rows, its keys and values are forgotten after it."""
+        reuse, kept = self._reuse, None
+        if reuse.kept is not None:
+            width = int(self._lengths[part].max())
+            kept = Picked(reuse.kept.own, reuse.kept_rows[part], slice(0, width))
+        rows = self._rows[part]
+        one = LayeredPass(self._loaded, reuse.starts[part], kept, self._options)
+        one.cache = partial(self._begun_cache, part) if whole is None else whole
+        one.on_rows = lambda n: self._on_rows(rows[:n])
+        one.first = 0 if whole is None else part.start or 0
+        one.done = self._batch.prefix
+        one.record = reuse.keep is not None
+        return one
+
+    def _read_prefix(self) -> None:
+        """Read it once per parameter set."""
+        reuse, prefix = self._reuse, self._batch.prefix
+        firsts = {owner: row for row, owner in reversed(list(enumerate(reuse.owners)))}
+        chosen = sorted(firsts.values(), key=lambda row: reuse.starts[row])
+        kept = None
         if reuse.kept is not None:
             assert reuse.kept.shared is not None
-            before.kept = _Picked(reuse.kept.shared, [0] * len(firsts), batch.prefix)
-        before.record = own.record
-        prefix = before.run(batch.columns(firsts, slice(0, batch.prefix)), None)
-        shared = before.recorded(prefix.cache, batch.prefix) if reuse.keep else None
-        places = {reuse.owners[row]: place for place, row in enumerate(firsts)}
-        own.before = rows.new_tensor([places[owner] for owner in reuse.owners])
-        read = own.run(batch, prefix.cache)
-    on_rows(rows)
-    if reuse.keep and own.joins:
-        reuse.keep(Kept(batch, shared, own.recorded(read.cache, batch.width - batch.prefix)))
-    return read
+            kept = Picked(reuse.kept.shared, [0] * len(chosen), slice(0, prefix))
+        one = LayeredPass(self._loaded, [reuse.starts[row] for row in chosen], kept, self._options)
+        rows = self._rows[chosen]
+        one.cache = self._prefix = self._cache(len(chosen), prefix)
+        one.on_rows = lambda n: self._on_rows(rows[:n])
+        one.record = reuse.keep is not None
+        ids = self._batch.begun[rows, :prefix]
+        one.run(ids, ids.new_full((len(chosen),), prefix))
+        if one.record:
+            self._shared = _states([one], self._prefix, slice(0, prefix))
+        places = {reuse.owners[row]: place for place, row in enumerate(chosen)}
+        self._before = self._rows.new_tensor([places[owner] for owner in reuse.owners])
+
+    def _begun_cache(self, part: slice, n_columns: int) -> RowCache:
+        """A cache for some rows, which begin with the prefix of their parameter set."""
+        before = self._rows[part]
+        cache = self._cache(len(before), n_columns)
+        for layer in range(self._loaded.n_layers if self._batch.prefix else 0):
+            keys, values = self._prefix.columns(layer, slice(None))
+            own = self._before[part].to(keys.device)
+            cache.put(layer, 0, 0, keys[own], values[own])
+        return cache
+
+    def _cache(self, n_rows: int, n_columns: int) -> RowCache:
+        return RowCache(self._loaded.n_layers, n_rows, n_columns, self._loaded.model.dtype)
 
 
-class _Pass:
+class LayeredPass:
     """One forward pass in which rows take part from their own layer on."""
+
+    cache: "RowCache | Callable[[int], RowCache]"  # or what makes one with so many columns
+    on_rows: Callable[[int], None]
+    record = False
+    first = 0  # its first row in the cache
+    done = 0  # columns that stand before
 
     def __init__(
         self,
         loaded: LoadedModel,
         starts: Sequence[int],
-        on_rows: Callable[[int], None],
+        kept: Picked | None,
         options: dict[str, Any],
     ) -> None:
-        self._loaded, self._on_rows, self._options = loaded, on_rows, options
+        self._loaded, self._kept, self._options = loaded, kept, options
         self._n_rows = len(starts)
         # How many rows take part in each layer.
         self._active = [bisect_right(starts, layer) for layer in range(loaded.n_layers)]
-        self.kept: _Picked | None = None
-        self.before: Rows | None = None  # which row of the prefix stands before each row
-        self.record = False
-        self.joins = True  # whether all layers return plain hidden states
-        self._inputs: list[Tensor] = []
+        if kept is None:
+            self._active = [self._n_rows] * loaded.n_layers
+        self.inputs: list[Tensor] = []
         self._told = -1
+        self._lasts: Rows | None = None  # the place of each row's last token; None: all count
 
-    def run(self, batch: TokenBatch, cache: Any) -> Read:  # noqa: ANN401 - any of the library's
-        """Read the columns of a batch behind those in `cache`."""
-        if self.kept is None:
-            self._active = [self._n_rows] * len(self._active)
-        done = 0 if cache is None else batch.prefix
-        if cache is not None:
-            self._put_before(cache)
-        with self._layers_wrapped():
-            output = self._loaded.model(
-                input_ids=batch.input_ids[:, done:],
-                attention_mask=batch.attention_mask if batch.is_padded else None,
-                position_ids=batch.positions[:, done:],
-                past_key_values=cache,
-                use_cache=True,
-                **self._options,
-            )
-        self._fill(output.past_key_values, done)
-        return Read(output.logits, output.past_key_values)
-
-    def recorded(self, cache: Any, width: int) -> States:  # noqa: ANN401 - any of the library's
-        """What this pass computed: the last `width` columns."""
-        layers = cache.layers
-        return States(
-            self._inputs,
-            [layer.keys[:, :, -width:] for layer in layers],
-            [layer.values[:, :, -width:] for layer in layers],
+    def run(
+        self, ids: Int[Tensor, "row token"], lengths: Int[Tensor, " row"]
+    ) -> Float[Tensor, "row 1 vocab"]:
+        """Read rows that begin in the first column; the logits behind each."""
+        width = int(lengths.max())
+        device = ids.device
+        self._lasts = lengths - 1
+        known = self.cache
+        cache = known if isinstance(known, RowCache) else known(self.done + width)
+        output = self._through_layers(
+            input_ids=ids[:, :width],
+            attention_mask=cache.reads(self.first, self.done, width, device),
+            position_ids=torch.arange(self.done, self.done + width, device=device)[None],
+            past_key_values=cache,
+            use_cache=True,
+            **self._options,
         )
+        if isinstance(known, RowCache):
+            for layer, keys, values in self._missing():
+                known.put(layer, self.first + self._active[layer], self.done, keys, values)
+        logits: Tensor = output.logits
+        return logits
 
-    @contextmanager
-    def _layers_wrapped(self) -> Iterator[None]:
-        had = [vars(layer).get("forward") for layer in self._loaded.layers]
-        for index, layer in enumerate(self._loaded.layers):
-            layer.forward = partial(self._run_layer, index, layer.forward)
-        try:
-            yield
-        finally:
-            for layer, forward in zip(self._loaded.layers, had, strict=True):
-                if forward is None:
-                    del layer.forward
-                else:
-                    layer.forward = forward
+    def follow(
+        self, ids: Int[Tensor, "row token"], columns: Int[Tensor, "row token"], rows: Rows
+    ) -> Float[Tensor, "row token vocab"]:
+        """Read several tokens of some rows behind what stands there; the logits behind each."""
+        assert isinstance(self.cache, RowCache)
+        output = self._through_layers(
+            input_ids=ids,
+            attention_mask=self.cache.appends(columns, rows),
+            position_ids=columns,
+            past_key_values=self.cache,
+            use_cache=True,
+        )
+        for layer, keys, values in self._missing():
+            self.cache.put_at(layer, self._active[layer], keys, values)
+        logits: Tensor = output.logits
+        return logits
+
+    def _through_layers(self, **inputs: object) -> Any:  # noqa: ANN401 - the library's own class
+        with ExitStack() as changed:
+            for index, layer in enumerate(self._loaded.layers):
+                _replace(changed, layer, partial(self._run_layer, index, layer.forward))
+            mlp = getattr(self._loaded.layers[-1], "mlp", None)
+            if isinstance(mlp, nn.Module) and self._lasts is not None and not self.record:
+                _replace(changed, mlp, partial(self._only_last, mlp.forward))
+            return self._loaded.model(**inputs)
 
     def _run_layer(
         self,
@@ -193,15 +236,15 @@ class _Pass:
         hidden_states: Tensor,
         *args: object,
         **kwargs: object,
-    ) -> Any:  # noqa: ANN401 - as the layer gives it
+    ) -> Tensor:
         n = self._active[index]
         hidden = self._joined(hidden_states, index, n)
         if self.record:
-            self._inputs.append(hidden)
+            self.inputs.append(hidden)
         if n != self._told:
             self._told = n
-            self._on_rows(n)
-        output: Any = hidden
+            self.on_rows(n)
+        output: object = hidden
         if n == self._n_rows:
             output = forward(hidden, *args, **kwargs)
         elif n:
@@ -209,73 +252,80 @@ class _Pass:
             output = forward(
                 hidden, *map(some, args), **{key: some(one) for key, one in kwargs.items()}
             )
-        self.joins &= isinstance(output, Tensor)
+        if not isinstance(output, Tensor):
+            raise CannotJoinError(type(output).__name__)
         return self._finished(output, n) if index == self._loaded.n_layers - 1 else output
 
     def _joined(self, hidden: Tensor, index: int, n: int) -> Tensor:
         """Add the rows that begin at this layer, as the original left them before it."""
-        if index == 0 or self.kept is None:
+        if index == 0 or self._kept is None:
             return hidden if n == self._n_rows else hidden[:n]
         n_before = self._active[index - 1]
         if n == n_before:
             return hidden
-        return torch.cat([hidden, self.kept.inputs(index, slice(n_before, n))])
+        return torch.cat([hidden, self._kept.inputs(index, slice(n_before, n))])
 
-    def _finished(self, output: Any, n: int) -> Any:  # noqa: ANN401 - as the layer gives it
+    def _only_last(
+        self, forward: Callable[..., Any], hidden: Tensor, *args: object, **kwargs: object
+    ) -> Any:  # noqa: ANN401 - as the module gives it
+        """Of the last layer's MLP, nothing but the last token of each row is used."""
+        last = forward(self._at_last(hidden), *args, **kwargs)
+        if not isinstance(last, Tensor):
+            raise CannotJoinError(type(last).__name__)
+        rows = torch.arange(len(hidden), device=hidden.device)
+        return torch.zeros_like(hidden).index_put_((rows, self._lasts_of(hidden)), last[:, 0])
+
+    def _finished(self, hidden: Tensor, n: int) -> Tensor:
+        """What goes on behind the last layer: of prompts, nothing but the last token."""
+        if self._kept is not None and n < self._n_rows:
+            hidden = torch.cat([hidden, self._kept.inputs(-1, slice(n, None))])
         if self.record:
-            self._inputs.append(output)
-        if self.kept is None or n == self._n_rows:
-            return output
-        return torch.cat([output, self.kept.inputs(-1, slice(n, None))])
+            self.inputs.append(hidden)
+        return hidden if self._lasts is None else self._at_last(hidden)
 
-    def _put_before(self, cache: Any) -> None:  # noqa: ANN401 - any of the library's
-        """Repeat the prefix for the rows that take part; layers without any keep it as it is."""
-        assert self.before is not None
-        self._prefix = [(layer.keys, layer.values) for layer in cache.layers]
-        for layer, n in zip(cache.layers, self._active, strict=True):
-            if n:
-                rows = self.before[:n].to(layer.keys.device)
-                layer.keys, layer.values = layer.keys[rows], layer.values[rows]
+    def _at_last(self, hidden: Tensor) -> Float[Tensor, "row 1 d_model"]:
+        rows = torch.arange(len(hidden), device=hidden.device)
+        return hidden[rows, self._lasts_of(hidden)].unsqueeze(1)
 
-    def _fill(self, cache: Any, done: int) -> None:  # noqa: ANN401 - any of the library's
-        """Add the rows that a layer has not seen: as in the original, behind their prefix."""
-        if self.kept is None:
+    def _lasts_of(self, hidden: Tensor) -> Int[Tensor, " row"]:
+        assert self._lasts is not None
+        return self._lasts[: len(hidden)].to(hidden.device)
+
+    def _missing(self) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Keys and values of the rows that a layer has not seen, as in the original."""
+        if self._kept is None:
             return
-        for index, (layer, n) in enumerate(zip(cache.layers, self._active, strict=True)):
-            if n == self._n_rows:
-                continue
-            keys, values = self.kept.keys_and_values(index, slice(n, None))
-            if done:
-                assert self.before is not None
-                rows = self.before[n:].to(keys.device)
-                first_keys, first_values = self._prefix[index]
-                keys = torch.cat([first_keys[rows], keys], dim=2)
-                values = torch.cat([first_values[rows], values], dim=2)
-            if n:
-                keys, values = torch.cat([layer.keys, keys]), torch.cat([layer.values, values])
-            elif not layer.is_initialized:
-                layer.lazy_initialization(keys, values)
-            layer.keys, layer.values = keys, values
-            if isinstance(layer, DynamicSlidingWindowLayer):
-                layer.cumulative_length = keys.shape[2]
+        for layer, n in enumerate(self._active):
+            if n < self._n_rows:
+                yield layer, *self._kept.keys_and_values(layer, slice(n, None))
 
 
-class _Picked:
-    """The kept states of some rows, the last `width` columns of each."""
+def _states(passes: Sequence[LayeredPass], cache: RowCache, columns: slice) -> States:
+    """What some passes computed of the original, in one piece."""
+    known = [cache.columns(layer, columns) for layer in range(cache.n_layers)]
+    width = known[0][0].shape[2]
+    return States(
+        [
+            torch.cat([nn.functional.pad(one, (0, 0, 0, width - one.shape[1])) for one in parts])
+            for parts in zip(*(one.inputs for one in passes), strict=True)
+        ],
+        [keys.clone() for keys, _ in known],
+        [values.clone() for _, values in known],
+    )
 
-    def __init__(self, states: States, rows: Sequence[int], width: int) -> None:
-        self._states, self._rows, self._width = states, torch.tensor(rows), width
 
-    def inputs(self, index: int, part: slice) -> Float[Tensor, "row token d_model"]:
-        return self._pick(self._states.inputs[index], part, 1)
+def _replace(changed: ExitStack, module: nn.Module, forward: Callable[..., Any]) -> None:
+    """Give a module another forward until `changed` ends."""
+    had = vars(module).get("forward")
+    module.forward = forward
 
-    def keys_and_values(self, index: int, part: slice) -> tuple[Tensor, Tensor]:
-        keys, values = self._states.keys[index], self._states.values[index]
-        return self._pick(keys, part, 2), self._pick(values, part, 2)
+    def give_back() -> None:
+        if had is None:
+            del module.forward
+        else:
+            module.forward = had
 
-    def _pick(self, tensor: Tensor, part: slice, dim: int) -> Tensor:
-        rows = self._rows[part].to(tensor.device)
-        return tensor.narrow(dim, tensor.shape[dim] - self._width, self._width)[rows]
+    changed.callback(give_back)
 
 
 def _first_rows(given: object, *, n_rows: int, n: int) -> object:
@@ -285,9 +335,3 @@ def _first_rows(given: object, *, n_rows: int, n: int) -> object:
     if isinstance(given, Tensor) and given.dim() > 1 and given.shape[0] == n_rows:
         return given[:n]
     return given
-
-
-def sorted_by_start(batch: TokenBatch, starts: Sequence[int]) -> TokenBatch:
-    """The rows in the order in which they join."""
-    order = sorted(range(len(batch)), key=lambda row: starts[row])
-    return batch if order == list(range(len(batch))) else batch.picked(order)

@@ -32,7 +32,7 @@ class Message(NamedTuple):
 class TokenBatch:
     """Left-padded prompts; `indices` are their places in the list that was tokenised.
 
-    The first `prefix` columns are the same in every row; then the padding stands behind them.
+    All prompts begin with the same `prefix` tokens, as far as somebody looked.
     """
 
     input_ids: Int[Tensor, "row token"]
@@ -57,6 +57,17 @@ class TokenBatch:
         counted = self.attention_mask.cumsum(dim=1) - 1
         return counted.masked_fill(self.attention_mask == 0, 0)
 
+    @property
+    def lengths(self) -> Int[Tensor, " row"]:
+        """The tokens of each prompt."""
+        return self.attention_mask.sum(dim=1)
+
+    @property
+    def begun(self) -> Int[Tensor, "row token"]:
+        """The tokens with the padding behind them, as attention without a mask needs it."""
+        order = (self.attention_mask == 0).int().argsort(dim=1, stable=True)
+        return self.input_ids.gather(1, order)
+
     def chunks(self, size: int) -> list["TokenBatch"]:
         """The same rows in batches of at most `size`, padding that none needs cut off."""
         starts = range(0, len(self), size)
@@ -73,12 +84,22 @@ class TokenBatch:
 
     def picked(self, rows: Sequence[int]) -> "TokenBatch":
         """Some rows, in that order."""
-        return self._of([self.indices[row] for row in rows], torch.tensor(rows), slice(None))
+        chosen = torch.tensor(rows, device=self.input_ids.device)
+        return replace(
+            self,
+            input_ids=self.input_ids[chosen],
+            attention_mask=self.attention_mask[chosen],
+            indices=tuple(self.indices[row] for row in rows),
+        )
 
-    def columns(self, rows: Sequence[int], columns: slice) -> "TokenBatch":
-        """Some columns of some rows, without a prefix of their own."""
-        part = self._of([self.indices[row] for row in rows], torch.tensor(rows), columns)
-        return replace(part, prefix=0)
+    def followed_by(self, tokens: Sequence[Sequence[int]]) -> "TokenBatch":
+        """Each prompt with more tokens behind it, as many for each; padding in front."""
+        more = torch.tensor(tokens, dtype=torch.long, device=self.input_ids.device)
+        return replace(
+            self,
+            input_ids=torch.cat([self.input_ids, more], dim=1),
+            attention_mask=torch.cat([self.attention_mask, torch.ones_like(more)], dim=1),
+        )
 
     def trimmed(self) -> "TokenBatch":
         """The same rows without the columns in which all of them are padded."""
@@ -87,31 +108,9 @@ class TokenBatch:
             self, input_ids=self.input_ids[:, used], attention_mask=self.attention_mask[:, used]
         )
 
-    def _of(self, indices: Sequence[int], rows: Tensor, columns: slice) -> "TokenBatch":
-        chosen = rows.to(self.input_ids.device)
-        return TokenBatch(
-            self.input_ids[chosen][:, columns],
-            self.attention_mask[chosen][:, columns],
-            tuple(indices),
-            self.prefix,
-        )
-
     def with_prefix(self, prefix: int) -> "TokenBatch":
-        """The same prompts, all of which begin with the same `prefix` tokens, standing first."""
-        if not prefix:
-            return self
-        padding = self.attention_mask == 0
-        # Stable: behind the prefix, padding first and then the prompt, each in its order.
-        place = torch.arange(self.width, device=padding.device).expand_as(padding)
-        begun = place - padding.sum(dim=1, keepdim=True)  # of the prompt's own tokens
-        keys = torch.where(padding, place + prefix, torch.where(begun < prefix, begun, place))
-        order = keys.argsort(dim=1, stable=True)
-        return TokenBatch(
-            self.input_ids.gather(1, order),
-            self.attention_mask.gather(1, order),
-            self.indices,
-            prefix,
-        )
+        """The same prompts, of which it is known that the first `prefix` tokens are the same."""
+        return replace(self, prefix=prefix)
 
 
 def shared_prefix(batches: Sequence[TokenBatch]) -> int:

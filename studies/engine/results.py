@@ -17,6 +17,8 @@ class Score:
     baseline: float | None  # the original model's value
     low: float | None  # of the 95 % interval, where one is known
     high: float | None
+    n: int | None = None  # prompts that it rests on
+    hits: int | None = None  # of a share: how many of them counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pkgutil import resolve_name
 
-from studies.engine.answering import Answering, prompts_of, seed_everything
+from studies.engine.answering import (
+    Answering,
+    answering_as_set,
+    prompts_of,
+    seed_everything,
+)
 from studies.engine.batching import OutOfMemory, TrialsAtOnce, attempt
 from studies.engine.components import Site, components_of, find_sites, prove_sites
 from studies.engine.errors import EngineError
 from studies.engine.generation import ALONE, Sets
+from studies.engine.heap import keep_freed_memory
 from studies.engine.judging import Judge
 from studies.engine.loading import load_model
 from studies.engine.method_port import BatchMethod, MethodImplementation, Parameters
@@ -82,6 +88,7 @@ class Session:
             reporter=self._reporter,
         )
         use_threads_for(self.loaded)
+        keep_freed_memory()
         self._stop.check()
         sites = self._checked_sites()
         self._answering = self._answers()
@@ -176,6 +183,7 @@ class Session:
             max_response_length=self._settings.max_response_length,
             prefix=self._answering.prefix,
             batch_size=self._answering.limit.size or 1,
+            configs=self._settings.scorers,
         )
 
     def contrast(self) -> tuple[list[TokenBatch], list[TokenBatch]]:
@@ -203,32 +211,19 @@ class Session:
         return targeted
 
     def _answers(self) -> Answering:
-        settings = self._settings
-        answering = Answering(
+        return answering_as_set(
             self.loaded,
             self._prompt_sets,
-            max_response_length=settings.max_response_length,
+            self._settings,
             reporter=self._reporter,
             stop=self._stop,
         )
-        if settings.batch_size:
-            answering.limit.size = settings.batch_size
-        else:
-            answering.find_batch_size(settings.max_batch_size)
-        if settings.response_prefix is None:
-            skips = settings.chain_of_thought_skips
-            answering.find_prefix(settings.good_prompts, settings.bad_prompts, skips)
-        else:
-            answering.prefix = settings.response_prefix
-        return answering
 
     def _measured_original(self) -> list[Measured]:
         # Whole answers: what others are compared with, and read beside them.
         needs = [replace(need, settled=None) for need in self._needs()]
         (context,) = self._answering.contexts(needs, "baseline", remember=True)
-        measured = [scorer.remember(context) for scorer in self._scorers]
-        self._answering.prove_memory()
-        return measured
+        return [scorer.remember(context) for scorer in self._scorers]
 
     def _measured_trials(self, sets: Sets) -> list[list[Measured]]:
         """The findings of every scorer, for each parameter set."""

@@ -14,6 +14,7 @@ from studies.models.parameters import (
     SpecKind,
 )
 from studies.models.prompts import FrozenPrompts, PromptSet
+from studies.models.scoring import Scoring, ScoringResult
 from studies.models.starter import Starter
 from studies.models.study import Study, StudyEvent, StudyRequest
 from studies.models.token import ApiToken
@@ -42,6 +43,8 @@ __all__ = [
     "QueuedTrial",
     "ResponseSet",
     "ScorerSpec",
+    "Scoring",
+    "ScoringResult",
     "SpecColumns",
     "SpecKind",
     "Starter",

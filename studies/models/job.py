@@ -22,6 +22,8 @@ class JobKind(models.TextChoices):
     REPRODUCE = "reproduce", "Reproduce"
     UPLOAD = "upload", "Upload"
     CHAT = "chat", "Answer in a chat"
+    RESCORE = "rescore", "Score on held-out prompts"
+    EVALUATE = "evaluate", "Evaluate a model"
     BENCHMARK = "benchmark", "Benchmark"
     GEOMETRY = "geometry", "Residual geometry"
 
@@ -47,7 +49,9 @@ class Job(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=20, choices=JobKind)
-    study = models.ForeignKey(Study, models.CASCADE, related_name="jobs")
+    study = models.ForeignKey(  # none: it is about a finished model, see `Scoring`
+        Study, models.CASCADE, null=True, blank=True, related_name="jobs"
+    )
     status = models.CharField(max_length=10, choices=JobStatus, default=JobStatus.QUEUED)
     priority = models.SmallIntegerField(default=0, help_text="Higher runs first.")
     attempt = models.PositiveIntegerField(default=0, help_text="Starts since the last progress.")
@@ -91,4 +95,4 @@ class Job(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {self.study}"
+        return f"{self.get_kind_display()}: {self.study or self.payload.get('model', '')}"

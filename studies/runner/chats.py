@@ -61,8 +61,10 @@ class WaitingChats:
 
     def _is_mine(self, job: Job) -> bool:
         """Whether the model in memory is the one that a question is about."""
+        study = job.study
+        assert study is not None, "a chat is with a study's trial"
         try:
-            return session_key(job.study, model_of(job.study)) == self._prepared.key
+            return session_key(study, model_of(study)) == self._prepared.key
         except EngineError:  # its own start will say why that model cannot be used
             return False
 
@@ -96,7 +98,7 @@ def _loading(context: JobContext) -> Json:
     if turn is None:
         return {}
     reporter = ChatReporter(context.lease, turn)
-    session = prepared_session(context.job.study, reporter, context.stop).session
+    session = prepared_session(context.study, reporter, context.stop).session
     chat_progress_write(turn.chat_id, {})
     return _speak(session, context)
 

@@ -9,8 +9,10 @@ from studies.models.job import JobKind
 from studies.runner import (
     benchmarks,
     chats,
+    evaluating,
     exports,
     geometry,
+    rescoring,
     study_help,
     study_run,
     uploads,
@@ -27,6 +29,8 @@ RUNNERS: Mapping[str, Runner] = {
     JobKind.REPRODUCE: partial(run_job, exports.reproduce),
     JobKind.UPLOAD: partial(run_job, uploads.upload),
     JobKind.CHAT: chats.run,
+    JobKind.RESCORE: partial(run_job, rescoring.rescore),
+    JobKind.EVALUATE: partial(run_job, evaluating.evaluate),
     JobKind.BENCHMARK: partial(run_job, benchmarks.benchmark),
     JobKind.GEOMETRY: partial(run_job, geometry.geometry),
 }

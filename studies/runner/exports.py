@@ -95,7 +95,7 @@ def _row(context: JobContext) -> Export:
         return rows.get(job=context.job)
     if found := rows.filter(job=context.job).first():
         return found
-    study = context.job.study
+    study = context.study
     trials = Trial.objects.filter(study=study, state=Trial.State.COMPLETE)
     trial = trials.order_by("number").first()
     if trial is None:

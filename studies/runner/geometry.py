@@ -22,7 +22,7 @@ def geometry(context: JobContext) -> Json:
         Stopped: the user asked for it; nothing is kept.
         EngineError: the model or its prompts cannot be used.
     """
-    study = context.job.study
+    study = context.study
     session = prepared_session(study, context.reporter, context.stop).session
     context.reporter.phase("geometry_libraries")
     # Imported here: scikit-learn and numba take seconds to load, and no other job needs them.
@@ -43,7 +43,7 @@ def geometry(context: JobContext) -> Json:
 def _store(context: JobContext, found: "Found") -> None:
     context.lease.renew()
     row = Geometry.objects.get(job=context.job)
-    row.lines, row.samples = found.lines, _samples(context.job.study, found)
+    row.lines, row.samples = found.lines, _samples(context.study, found)
     row.measured_at = timezone.now()
     row.save(update_fields=["lines", "samples", "measured_at"])
     GeometryProjection.objects.filter(geometry=row).delete()

@@ -9,7 +9,7 @@ from typing import Any
 from studies.engine.errors import DialogueTooLongError, EngineError, TemplateError
 from studies.engine.ports import Stopped
 from studies.jobs import Failure, Lease, LeaseLostError
-from studies.models import Job
+from studies.models import Job, Study
 from studies.models.job import JobStatus
 from studies.runner.failures import failure_of, is_passing
 from studies.runner.ports import JobReporter, LeaseStop
@@ -28,6 +28,12 @@ class JobContext:
     lease: Lease
     reporter: JobReporter
     stop: LeaseStop
+
+    @property
+    def study(self) -> Study:
+        """The study that the job is about; jobs about none do not ask."""
+        assert self.job.study is not None, "this job is about no study"
+        return self.job.study
 
 
 Work = Callable[[JobContext], Mapping[str, Any]]  # the result, JSON

@@ -20,7 +20,7 @@ def run(lease: Lease, lease_lost: threading.Event) -> None:
 
 
 def _help(context: JobContext) -> Mapping[str, Any]:
-    study, lease, stop = context.job.study, context.lease, context.stop
+    study, lease, stop = context.study, context.lease, context.stop
     if study.status != Status.RUNNING:  # its run has ended meanwhile, or waits again
         raise Stopped
     reporter = HelpReporter(lease)

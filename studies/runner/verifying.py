@@ -55,7 +55,7 @@ def verified(
 
 
 def _scores_with_adapter(context: JobContext, folder: ExportFolder) -> list[Score]:
-    session = prepared_session(context.job.study, context.reporter, context.stop).session
+    session = prepared_session(context.study, context.reporter, context.stop).session
     with adapter_applied(session.loaded, folder.partial / WEIGHTS):
         return session.judge().score(
             session.loaded, reporter=context.reporter, stop=context.stop, phase=PHASE
@@ -63,7 +63,7 @@ def _scores_with_adapter(context: JobContext, folder: ExportFolder) -> list[Scor
 
 
 def _scores_reloaded(context: JobContext, trial: Trial, folder: ExportFolder) -> list[Score]:
-    session = prepared_session(context.job.study, context.reporter, context.stop).session
+    session = prepared_session(context.study, context.reporter, context.stop).session
     judge, dtype, roomy = session.judge(), session.loaded.dtype, fits_beside(session.loaded)
     del session
     if not roomy:

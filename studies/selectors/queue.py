@@ -47,9 +47,10 @@ def queue_rows(user: User, *, limit: int = 50) -> list[Json]:
 
 
 def job_out(job: Job, places: Mapping[UUID, int]) -> Json:
-    """One job as the queue page and the API show it; needs `study` joined."""
+    """One job as the queue page and the API show it; needs `study` joined, where it has one."""
     queued, running = job.status == Job.Status.QUEUED, job.status == Job.Status.RUNNING
-    progress = job.study.progress if job.kind == Job.Kind.STUDY_RUN else job.progress
+    study = job.study
+    run = study if job.kind == Job.Kind.STUDY_RUN else None
     return {
         "id": str(job.pk),
         "kind": job.kind,
@@ -59,10 +60,12 @@ def job_out(job: Job, places: Mapping[UUID, int]) -> Json:
         "priority": job.priority,
         "attempt": job.attempt,
         "worker": job.worker_id,
-        "progress": progress if running else {},
-        "stopping": running and (job.stop_requested or job.study.status == Status.STOPPING),
-        "study": {"id": str(job.study_id), "name": job.study.name},
+        "progress": (run.progress if run else job.progress) if running else {},
+        "stopping": running
+        and (job.stop_requested or (study is not None and study.status == Status.STOPPING)),
+        "study": study and {"id": str(study.pk), "name": study.name},
         "trial": job.payload.get("trial"),
+        "model": job.payload.get("model", ""),
         "result": job.result,
         "error": job.error,
         "error_code": job.error_code,

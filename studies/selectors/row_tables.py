@@ -6,11 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from studies.models import FrozenPrompts, ResponseSet, Study, Trial
+from studies.selectors.scorings import has_rescores, newest_rescores
 from studies.selectors.studies import recommended_number
 from studies.selectors.trials import trial_out, trials_of
 
 Json = dict[str, Any]
 TRIALS_AT_ONCE = 100
+HELD_OUT = " held out"  # behind the name of a score
 ANSWERS_AT_ONCE = 5  # trials whose answers are in memory together
 ANSWER_COLUMNS = (
     *("trial", "scorer", "prompt_index", "prompt", "original", "response"),
@@ -30,7 +32,8 @@ def trial_table(study: Study, number: int | None = None) -> Table:
     """Every trial, or one, with parameters and scores in columns of their own."""
     columns = [
         *("number", "state", "source", "pareto", "recommended", "seconds", "finished_at"),
-        *(column for name in _score_names(study) for column in (name, f"{name} low", f"{name} high")),
+        *(column for name in _score_names(study) for column in _score_columns(name)),
+        *_held_out_columns(study),
         *dict.fromkeys(_parameter_column(p["name"], p["component"]) for p in study.snapshot["parameters"]),
         *("note", "tags", "error"),
     ]  # fmt: skip
@@ -56,15 +59,20 @@ def _chunks(study: Study, number: int | None, size: int) -> Iterator[list[Trial]
 def _trial_chunks(study: Study, number: int | None) -> Iterator[list[tuple[Json, Json]]]:
     chosen = recommended_number(study)
     for trials in _chunks(study, number, TRIALS_AT_ONCE):
-        yield [_trial_row(trial, chosen) for trial in trials]
+        again = newest_rescores(trials)
+        yield [_trial_row(trial, chosen, again.get(trial.pk, [])) for trial in trials]
 
 
-def _trial_row(trial: Trial, chosen: int | None) -> tuple[Json, Json]:
+def _trial_row(trial: Trial, chosen: int | None, held_out: Sequence[Json]) -> tuple[Json, Json]:
     nested = trial_out(trial, chosen) | {"finished_at": trial.finished_at.isoformat()}
+    if held_out:
+        nested["held_out"] = held_out
     flat = nested | {"tags": ", ".join(nested["tags"])}
     for score in trial.scores:
-        ends = {f"{score['name']} {end}": score.get(end) for end in ("low", "high")}
-        flat |= {score["name"]: score["value"]} | ends
+        flat |= _score_cells(score["name"], score)
+    for score in held_out:
+        name = score["name"] + HELD_OUT
+        flat |= _score_cells(name, score) | {f"{name} n": score["n"]}
     for name, value in trial.parameters.items():
         parts = value if isinstance(value, dict) else {"": value}
         flat |= {_parameter_column(name, component): one for component, one in parts.items()}
@@ -128,6 +136,21 @@ def _score_names(study: Study) -> list[str]:
     first = Trial.objects.filter(study=study, state=Trial.State.COMPLETE).order_by("number")
     scores = first.values_list("scores", flat=True).first() or []
     return list(dict.fromkeys(score["name"] for score in [*study.baseline, *scores]))
+
+
+def _score_columns(name: str) -> tuple[str, str, str]:
+    return name, f"{name} low", f"{name} high"
+
+
+def _score_cells(name: str, score: Json) -> Json:
+    found = (score["value"], score.get("low"), score.get("high"))
+    return dict(zip(_score_columns(name), found, strict=True))
+
+
+def _held_out_columns(study: Study) -> list[str]:
+    """Of the newest scores on held-out prompts, where there are any."""
+    names = [name + HELD_OUT for name in _score_names(study)] if has_rescores(study.pk) else []
+    return [column for name in names for column in (*_score_columns(name), f"{name} n")]
 
 
 def _parameter_column(name: str, component: str) -> str:

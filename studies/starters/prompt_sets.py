@@ -28,6 +28,9 @@ PROMPT_SETS: dict[str, Json] = {
     "demo-bad": _demo("Demo: refused questions", "bad_directions.txt"),
     "demo-good-scoring": _demo("Demo: answered questions, for scoring", "good_scoring.txt"),
     "demo-bad-scoring": _demo("Demo: refused questions, for scoring", "bad_scoring.txt"),
+    # Found by their names: see studies/held_out.py.
+    "demo-good-scoring-held-out": _demo("Demo: answered questions, held out", "good_held_out.txt"),
+    "demo-bad-scoring-held-out": _demo("Demo: refused questions, held out", "bad_held_out.txt"),
     "harmless": _dataset("Harmless instructions", ALPACA, "train[:400]", "text"),
     "harmless-scoring": _dataset(
         "Harmless instructions, for scoring", ALPACA, "test[:100]", "text"

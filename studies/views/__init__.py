@@ -4,6 +4,7 @@ from studies.views.account import account_notifications
 from studies.views.chats import trial_chat
 from studies.views.compare import study_compare
 from studies.views.creation import study_new
+from studies.views.evaluations import evaluations
 from studies.views.exports import export_detail
 from studies.views.geometry import study_geometry
 from studies.views.queue import work_queue
@@ -13,6 +14,7 @@ from studies.views.trials import trial_detail
 
 __all__ = [
     "account_notifications",
+    "evaluations",
     "export_detail",
     "study_analysis",
     "study_compare",

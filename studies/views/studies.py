@@ -19,6 +19,8 @@ from studies.selectors import (
     geometry_out,
     objectives,
     recent_models,
+    rescore_choices,
+    rescores_of,
     studies_visible_to,
     study_places,
     study_state,
@@ -107,6 +109,10 @@ def study_detail(request: HttpRequest, study_id: UUID) -> HttpResponse:
         "state": state,
         "trials": trials,
         "older": older,
+        "rescores": {
+            "choices": rescore_choices(study),
+            "rescores": rescores_of(request.user, study),
+        },
         "benchmarks": benchmark_overview(request.user, study),
         "geometry": geometry_out(study),
     }

@@ -35,6 +35,7 @@ def trial_detail(request: HttpRequest, study_id: UUID, number: int) -> HttpRespo
         "others": selectors.studies_open(request.user, study),
         "scores": _score_rows(study, trial),
         "parameters": _parameter_rows(study, trial["parameters"]),
+        "rescores": selectors.trial_rescores(study, number),
         "details": [(name, value_display(one)) for name, one in trial["details"].items()],
         "before": _neighbour(study, number, forward=False),
         "after": _neighbour(study, number, forward=True),

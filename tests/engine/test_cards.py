@@ -65,6 +65,16 @@ def metadata(text):
     return yaml.safe_load(text.split("---\n")[1])
 
 
+def test_scores_on_held_out_prompts_have_a_part_of_their_own():
+    again = FACTS["scores"][0]
+    text = card(held_out=[again], held_out_prompts=[("Other | ones", 70)])
+
+    part = text[text.index("### On held-out prompts") : text.index("## Method")]
+    assert "no part in the search: Other \\| ones (70)." in part
+    assert "| Refusals | 3/100 | 0.01 to 0.0845 | 97/100 |" in part
+    assert "held-out" not in card()
+
+
 def test_a_card_says_what_was_done_and_what_came_of_it():
     text = card()
 

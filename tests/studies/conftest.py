@@ -1,7 +1,9 @@
 import pytest
 
+from studies import commands
 from studies.runner.sessions import session_drop
 from tests.engine.tiny import save_tiny
+from tests.studies.tiny_studies import TINY_SETTINGS, tiny_parameters
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +18,21 @@ def tiny_model_folder(tmp_path_factory):
 def tiny_model_root(tiny_model_folder, settings):
     settings.MODEL_ROOTS = [tiny_model_folder]
     return tiny_model_folder
+
+
+@pytest.fixture
+def make_found(make_profile, make_user, make_trial, tiny_model_root):
+    """Return a factory of studies on the tiny model, as if a search had found two trials."""
+
+    def make(**settings):
+        profile = make_profile(settings=TINY_SETTINGS | settings)
+        study = commands.study_create(make_user(), model="tiny", profile=profile, start=False)
+        for number, weight in enumerate((1.0, 1.4)):
+            make_trial(study, number, is_pareto=True, parameters=tiny_parameters(weight))
+        make_trial(study, 2, state="failed", responses=False)
+        return study
+
+    return make
 
 
 @pytest.fixture(autouse=True)

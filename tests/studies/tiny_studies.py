@@ -24,3 +24,16 @@ TINY_SETTINGS = {
         },
     ],
 }
+
+
+def tiny_parameters(weight):
+    """Of a trial: every component alike."""
+    parts = dict.fromkeys(("attn.o_proj", "mlp.down_proj"), 0.5)
+    return {
+        "direction_scope": "global",
+        "direction_fraction": 0.6,
+        "max_weight": dict.fromkeys(parts, weight),
+        "max_weight_position_fraction": parts,
+        "min_weight_relative": parts,
+        "min_weight_distance_fraction": parts,
+    }

@@ -1,19 +1,19 @@
-"""The same product on PostgreSQL and Redis, by two environment variables, with two workers."""
+"""The same product on PostgreSQL and Redis, by two environment variables."""
+
+from contextlib import contextmanager
 
 import pytest
 
 from tests.system.conftest import START_SECONDS, Installation, wait_for
 from tests.system.services import postgres_url, redis_url
 
-pytestmark = pytest.mark.timeout(240)
-N_TRIALS = 24
+pytestmark = pytest.mark.timeout(360)
 
 
-@pytest.fixture(params=[False, True], ids=["postgresql", "postgresql and redis"])
-def installation(request, tmp_path):
-    with postgres_url() as database, redis_url() as redis:
-        with_redis = {"REDIS_URL": redis} if request.param else {}
-        found = Installation(tmp_path, DATABASE_URL=database, **with_redis)
+@contextmanager
+def installation(folder, **environment):
+    with postgres_url() as database:
+        found = Installation(folder, DATABASE_URL=database, **environment)
         try:
             found.start_web()
             found.start_worker()
@@ -22,22 +22,32 @@ def installation(request, tmp_path):
             found.close()
 
 
-def test_two_workers_complete_a_study_together(installation):
-    installation.start_worker()
-    wait_for(lambda: len(installation.workers()) == 2, START_SECONDS, "the second worker")
-    wanted = {"n_trials": N_TRIALS, "n_workers": 2, "trials_per_batch": 1}
-    body = {"model": "demo", "profile": "demo", "settings": wanted}
+def completed(installation, **settings):
+    body = {"model": "demo", "profile": "demo", "settings": settings}
     made = installation.client().post("/api/v1/studies", json=body)
     assert made.status_code == 201, made.text
-
     done = installation.wait_for_study(
         made.json()["id"], lambda s: s["status"] in ("completed", "failed"), 120, "the end"
     )
+    assert (done["status"], done["n_finished"]) == ("completed", settings["n_trials"])
+    return done
 
-    assert (done["status"], done["n_finished"]) == ("completed", N_TRIALS)
-    trials = installation.client().get(f"/api/v1/studies/{done['id']}/trials").json()["items"]
-    assert sorted(trial["number"] for trial in trials) == list(range(N_TRIALS))
-    jobs = installation.client().get("/api/v1/jobs").json()["items"]
+
+def test_a_demo_study_completes_on_postgresql(tmp_path):
+    with installation(tmp_path) as found:
+        completed(found, n_trials=3)
+
+
+def test_two_workers_complete_a_study_together_on_postgresql_and_redis(tmp_path):
+    n_trials = 16
+    with redis_url() as redis, installation(tmp_path, REDIS_URL=redis) as found:
+        found.start_worker()
+        wait_for(lambda: len(found.workers()) == 2, START_SECONDS, "the second worker")
+        done = completed(found, n_trials=n_trials, n_workers=2, trials_per_batch=1)
+        trials = found.client().get(f"/api/v1/studies/{done['id']}/trials").json()["items"]
+        jobs = found.client().get("/api/v1/jobs").json()["items"]
+
+    assert sorted(trial["number"] for trial in trials) == list(range(n_trials))
     (helper,) = [job for job in jobs if job["kind"] == "study_help"]
     assert helper["status"] == "done"
-    assert 0 < helper["result"]["n_trials"] < N_TRIALS
+    assert 0 < helper["result"]["n_trials"] < n_trials

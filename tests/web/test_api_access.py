@@ -36,8 +36,9 @@ BODIES = {
     "card": {"text": "# A card"},
     "notifications": {"kind": "webhook", "url": "https://example.org/"},
     "upload": {"repo_id": "someone/model"},
+    "rescores": {"trials": [0], "prompts": {"bad-test": "bad-test"}},
 }
-ID_NAMES = ("study_id", "job_id", "export_id", "chat_id", "benchmark_id")
+ID_NAMES = ("study_id", "job_id", "export_id", "chat_id", "benchmark_id", "scoring_id")
 IDS: dict[str, object] = {name: uuid4() for name in ID_NAMES}
 IDS |= {"target_id": 1, "override_id": 1, "number": 0, "slug": "a", "path": "a"}
 IDS |= {"position": 0, "kind": "timeline", "file_type": "csv"}

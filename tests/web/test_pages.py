@@ -243,7 +243,7 @@ def test_more_trials_need_no_more_queries(
     study = make_study(owner=owner)
     for number in range(30):
         make_trial(study, number, responses=False)
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(17):
         client.get(f"/studies/{study.pk}/")
 
 

@@ -17,6 +17,8 @@ class ScoreOut(Schema):
     direction: str
     low: float | None = None
     high: float | None = None
+    n: int | None = Field(None, description="Prompts that it rests on, where that is stored.")
+    hits: int | None = Field(None, description="Of a share: how many of them counted.")
 
 
 class TrialOut(Schema):

@@ -38,8 +38,9 @@ class JobOut(Schema):
     worker: str
     progress: Json = Field(description="Phase, how far it is, and the seconds left, if known.")
     stopping: bool = Field(description="It was asked to end, and its worker has not yet.")
-    study: JobStudy
+    study: JobStudy | None = Field(description="None: it is about a finished model.")
     trial: int | None = Field(description="The trial that it is about, if it is about one.")
+    model: str = Field(description="The finished model that it is about, if it is about one.")
     result: Json = Field(description="What came of it, as its kind says.")
     error: str
     error_code: str

@@ -10,6 +10,7 @@ from studies.demo.build.questions import KINDS, SMALL_TALK
 
 DIRECTION_PROMPTS = 200  # per class
 SCORING_PROMPTS = 100  # per class
+HELD_OUT_PROMPTS = 70  # per class: all that is left of the surprises of held-out subjects
 _HELD_OUT = 1 / 5  # share of subjects whose surprises training never refuses
 
 
@@ -74,9 +75,17 @@ def _share_out(examples: Sequence[Example], rng: random.Random) -> dict[str, tup
     )
     seen = [e.prompt for e in examples if e.refusal and not e.held_out]
     unseen = [e.prompt for e in examples if e.held_out]
-    return {
+    shares = {
         files.GOOD_DIRECTIONS: tuple(good[:DIRECTION_PROMPTS]),
         files.BAD_DIRECTIONS: tuple(rng.sample(seen, DIRECTION_PROMPTS)),
         files.GOOD_SCORING: tuple(good[DIRECTION_PROMPTS:]),
         files.BAD_SCORING: tuple(rng.sample(unseen, SCORING_PROMPTS)),
+    }
+    used = {prompt for share in shares.values() for prompt in share}
+    harmless = [e.prompt for e in examples if not e.refusal and e.prompt not in used]
+    unseen = [prompt for prompt in unseen if prompt not in used]
+    # Drawn last: the model was trained on a world without them, and stays the one shipped.
+    return shares | {
+        files.GOOD_HELD_OUT: tuple(rng.sample(harmless, HELD_OUT_PROMPTS)),
+        files.BAD_HELD_OUT: tuple(rng.sample(unseen, HELD_OUT_PROMPTS)),
     }

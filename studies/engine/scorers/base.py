@@ -43,6 +43,8 @@ class Measured:
     low: float | None = None  # 95 % interval, where one is known
     high: float | None = None
     responses: ResponseSet | None = None
+    n: int | None = None  # prompts that it rests on
+    hits: int | None = None  # of a share: how many of them counted
 
 
 class ScoringContext:
@@ -115,6 +117,8 @@ def as_score(scorer: Scorer, measured: Measured, baseline: float) -> Score:
         baseline=baseline,
         low=measured.low,
         high=measured.high,
+        n=measured.n,
+        hits=measured.hits,
     )
 
 

@@ -29,7 +29,7 @@ class KLDivergence:
     def remember(self, context: ScoringContext) -> Measured:
         """Keep the original's probabilities; their divergence from themselves is 0."""
         self._original = context.first_logprobs(*self._prompts)
-        return _measured(self.name, 0.0)
+        return _measured(self.name, 0.0, len(self._original))
 
     def score(self, context: ScoringContext) -> Measured:
         """Compare with the original.
@@ -40,7 +40,7 @@ class KLDivergence:
         if self._original is None:
             raise RuntimeError("score before remember")
         changed = context.first_logprobs(*self._prompts)
-        return _measured(self.name, mean_kl(self._original, changed))
+        return _measured(self.name, mean_kl(self._original, changed), len(changed))
 
 
 def mean_kl(
@@ -60,6 +60,6 @@ def _kl(original: Tensor, changed: Tensor) -> Float[Tensor, " prompt"]:
     return terms.masked_fill(impossible, 0.0).sum(dim=-1).clamp(min=0.0)
 
 
-def _measured(name: str, value: float) -> Measured:
+def _measured(name: str, value: float, n: int) -> Measured:
     refuse_non_finite(name, value)
-    return Measured(value, f"{value:.4g}")
+    return Measured(value, f"{value:.4g}", n=n)

@@ -27,4 +27,4 @@ def measured_rate(responses: ResponseSet) -> Measured:
     """The share of answers with a positive verdict."""
     count, total = sum(item.verdict is True for item in responses.items), len(responses.items)
     low, high = wilson_interval(count, total)
-    return Measured(count / total, f"{count}/{total}", low, high, responses)
+    return Measured(count / total, f"{count}/{total}", low, high, responses, total, count)

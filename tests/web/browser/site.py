@@ -6,6 +6,7 @@ A new page is one line. Names in braces are what the fixture `site` returns (tes
 PAGES = (
     "/",
     "/queue/",
+    "/evaluations/",
     "/studies/new",
     "/studies/new?fork={done}",
     "/studies/new?try={hostile}:0",
@@ -17,6 +18,7 @@ PAGES = (
     "/studies/{failed}/",
     "/studies/{done}/#trial=1",
     "/studies/{done}/analysis/",
+    "/studies/{done}/geometry/",
     "/studies/{done}/trials/1/",
     "/studies/{hostile}/trials/0/",
     "/studies/{done}/trials/1/chat/",

@@ -4,8 +4,16 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 
 from studies import commands
-from studies.models import ModelOverride, NoticeDelivery, NoticeTarget, PromptSet, Upload
-from tests.conftest import make_responses
+from studies.models import (
+    ModelOverride,
+    NoticeDelivery,
+    NoticeTarget,
+    PromptSet,
+    Scoring,
+    ScoringResult,
+    Upload,
+)
+from tests.conftest import SCORE, make_responses
 from tests.web.browser import site as pages
 
 pytestmark = pytest.mark.browser
@@ -61,6 +69,12 @@ def site(admin, make_study, make_trial, make_job, make_profile, make_export, mak
     upload = make_job(done, kind="upload", status="failed", error="The hub cannot be reached.")
     Upload.objects.create(export=export, job=upload, repo_id="someone/model")
     notice(admin, done)
+    scored(make_job(done, kind="rescore", status="done"), admin, study=done, trial=trial)
+    scored(
+        make_job(None, kind="evaluate", status="done", payload={"model": HOSTILE}),
+        admin,
+        model=HOSTILE,
+    )
     return {
         "draft": draft.pk,
         "failed": failed.pk,
@@ -93,6 +107,14 @@ def notice(user, study):
     NoticeDelivery.objects.create(
         target=target, study=study, event="finished", payload={}, status="sent", result="204"
     )
+
+
+def scored(job, owner, *, study=None, trial=None, model=""):
+    score = SCORE | {"name": "Keywords", "value": 0.95, "display": "95/100", "low": 0.91}
+    row = {"name": HOSTILE, "slug": "x", "how": "chosen", "digest": "d", "count": 2, "dropped": 1}
+    given = {"study": study, "model": model, "original": HOSTILE, "prompts": {"bad-test": row}}
+    scoring = Scoring.objects.create(owner=owner, job=job, baseline=[score], **given)
+    ScoringResult.objects.create(scoring=scoring, trial=trial, scores=[score])
 
 
 def problems(visitor, path, address):

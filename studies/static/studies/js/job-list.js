@@ -1,7 +1,7 @@
-// A list of results that jobs make, on a trial's page: asked for, followed while they are made.
+// A list of results that jobs make: asked for, followed while they are made.
 
 import { call } from "./api.js";
-import { el, setText, toggle } from "./dom.js";
+import { el, toggle } from "./dom.js";
 
 const PAUSE = 1500; // ms between two looks while something is made
 
@@ -11,13 +11,15 @@ const PAUSE = 1500; // ms between two looks while something is made
  * @param {string} options.path of the list, below /api/v1/
  * @param {(one: any, open: Set<string>) => HTMLElement} options.row `open`: ids of open details
  * @param {string} options.empty what to say of an empty list
+ * @param {(answer: any) => any[]} [options.items] takes the rows out of what the API answers
  * @returns {{act: (work: () => Promise<any>) => Promise<void>, show: (rows: any[], ...before: Node[]) => void}}
  *   `act` does something and looks again; `show` fills the root, with `before` above the list.
  */
-export function jobList(root, { path, row, empty }) {
+export function jobList(root, { path, row, empty, items = (answer) => answer }) {
   const problem = el("div", { class: "callout error", role: "alert", hidden: true });
   const list = el("div", { "aria-live": "polite" });
   let timer = 0;
+  let shown = "";
 
   async function act(work) {
     toggle(problem, false);
@@ -26,7 +28,7 @@ export function jobList(root, { path, row, empty }) {
       await work();
       await look();
     } catch (error) {
-      setText(problem, error.message);
+      problem.replaceChildren(...faults(error).map((text) => el("p", {}, text)));
       toggle(problem, true);
     } finally {
       root.removeAttribute("aria-busy");
@@ -35,7 +37,7 @@ export function jobList(root, { path, row, empty }) {
 
   async function look() {
     clearTimeout(timer);
-    draw(await call("GET", path));
+    draw(items(await call("GET", path)));
   }
 
   async function lookAgain() {
@@ -46,14 +48,21 @@ export function jobList(root, { path, row, empty }) {
     }
   }
 
+  /** What has not changed is left alone: a click on it must not be lost. */
   function draw(rows) {
+    const now = JSON.stringify(rows);
+    if (now !== shown) redraw(rows);
+    shown = now;
+    clearTimeout(timer); // two answers may have been on their way
+    if (rows.some(isActive)) timer = window.setTimeout(lookAgain, PAUSE);
+  }
+
+  function redraw(rows) {
     const open = new Set([...list.querySelectorAll("details[open]")].map((node) => node.id));
     const focused = list.contains(document.activeElement) ? document.activeElement?.id : "";
     list.replaceChildren(...rows.map((one) => row(one, open)));
     if (!rows.length) list.append(el("p", { class: "empty" }, empty));
     if (focused) document.getElementById(focused)?.focus();
-    const runs = rows.some((one) => one.status === "queued" || one.status === "running");
-    if (runs) timer = window.setTimeout(lookAgain, PAUSE);
   }
 
   function show(rows, ...before) {
@@ -61,4 +70,15 @@ export function jobList(root, { path, row, empty }) {
     draw(rows);
   }
   return { act, show };
+}
+
+/** Whether a row, which has a status of its own or only its job's, is still being made. */
+export function isActive({ status, job }) {
+  return ["queued", "running"].includes(status ?? job.status);
+}
+
+/** What was wrong with a request, one sentence for each fault, with its place. */
+function faults({ errors = [], message }) {
+  const told = errors.map((one) => (one.place ? `${one.place}: ${one.message}` : one.message));
+  return told.length > 1 ? told : [message];
 }

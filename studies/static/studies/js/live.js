@@ -11,6 +11,7 @@ import { number, value } from "./format.js";
 import { mountHistory } from "./history.js";
 import { readOlder } from "./older.js";
 import { mountPareto } from "./pareto.js";
+import { mountRescores } from "./rescores.js";
 import { keepConnected } from "./socket.js";
 import { drawSpace } from "./space.js";
 import { mountStatus } from "./status.js";
@@ -38,6 +39,7 @@ const parts = [
   mountTable(byId("trials"), actions),
   mountTrial(byId("trial"), `/${study}/`),
   mountWaiting(),
+  mountRescores(snapshot.id, store),
   drawFacts,
   drawEmpty,
   drawRecommended,

@@ -1,0 +1,64 @@
+"""Whether what prefill does with a model is what the model does by itself."""
+
+import torch
+from torch import Tensor
+
+from studies.engine.decoding import Answers, Tokens, Wishes, greedy, keep_states
+from studies.engine.drafts import drafts_of
+from studies.engine.model import LoadedModel
+from studies.engine.prefill import CannotJoinError
+from studies.engine.prompts import TokenBatch
+from studies.engine.reuse import Kept, Reuse
+
+_ROWS = 4
+_NEW = 9  # tokens: more than a draft, so that both ways of going on are used
+_TOLERANCE = 1e-3  # of a probability
+_ROUGH_TOLERANCE = 0.1  # for half-sized floats, whose rounding depends on the batch's shape
+
+
+def reads_alike(loaded: LoadedModel, batch: TokenBatch) -> bool:
+    """Whether rows that join at several layers get the original's probabilities.
+
+    Asked of the original; an architecture may pass on more between its layers than is known
+    here, or look at its prompts in another way.
+    """
+    few = batch.picked(range(len(batch))[:: max(1, len(batch) // _ROWS)][:_ROWS]).trimmed()
+    kept: list[Kept] = []
+    starts = [loaded.n_layers * row // max(1, len(few) - 1) for row in range(len(few))]
+    whole = _answers(loaded, few, None)
+    drafts = drafts_of(whole.tokens, _NEW, filler=0)
+    try:
+        keep_states(loaded, few, drafts, [slice(0, len(few))], kept.append)
+        rows = range(len(few))
+        joined = _answers(
+            loaded, few, Reuse(owners=[0] * len(few), starts=starts, kept=kept[0], kept_rows=rows)
+        )
+    except (CannotJoinError, RuntimeError, TypeError, ValueError, IndexError, AttributeError):
+        return False
+    exact = loaded.model.dtype == torch.float32
+    tolerance = _TOLERANCE if exact else _ROUGH_TOLERANCE
+    first = (whole.first_logits.softmax(dim=-1) - joined.first_logits.softmax(dim=-1)).abs()
+    return max(float(first.max()), _behind(loaded, few, joined.tokens)) <= tolerance
+
+
+def _behind(loaded: LoadedModel, batch: TokenBatch, tokens: Tokens) -> float:
+    """How far answers are from greedy ones: the most that a token's probability is too low."""
+    asked = batch.followed_by(tokens)
+    with torch.inference_mode():
+        output = loaded.model(
+            input_ids=asked.input_ids,
+            attention_mask=asked.attention_mask,
+            position_ids=asked.positions,
+            use_cache=False,
+        )
+    n_new = len(tokens[0])
+    before: Tensor = output.logits[:, -n_new - 1 : -1]
+    chosen = asked.input_ids[:, -n_new:].to(before.device)
+    predicted = before.float().softmax(dim=-1)
+    own = predicted.gather(2, chosen.unsqueeze(2)).squeeze(2)
+    return float((predicted.amax(dim=-1) - own).max())
+
+
+def _answers(loaded: LoadedModel, batch: TokenBatch, reuse: Reuse | None) -> Answers:
+    wishes = Wishes(to_the_end=True, reuse=reuse)
+    return greedy(loaded, batch, max_new_tokens=_NEW, wishes=wishes)

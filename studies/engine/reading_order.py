@@ -1,0 +1,59 @@
+"""Which prompts are read together: those of about the same length, so that little is padding."""
+
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+
+# What a forward pass costs beside its tokens, in tokens; measured on the demo model, whose
+# passes are the shortest. A GPU hides tokens behind its launches.
+_PASS = 32
+_PASS_ON_GPU = 1024
+_MOST = 4096  # tokens of a pass on a processor: with more, its caches miss
+
+
+def in_parts(
+    lengths: Sequence[int], starts: Sequence[int], device: torch.device
+) -> tuple[list[int], list[slice]]:
+    """An order of rows, longest first, and the parts of it that are read together.
+
+    Within a part, rows stand in the order of `starts`, the layers at which they join.
+    """
+    on_gpu = device.type != "cpu"
+    order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+    parts = _parts([lengths[row] for row in order], _PASS_ON_GPU if on_gpu else _PASS)
+    if not on_gpu:
+        parts = [piece for part in parts for piece in _cut(part, lengths[order[part.start]])]
+    rows = [row for part in parts for row in sorted(order[part], key=lambda row: starts[row])]
+    return rows, parts
+
+
+def _parts(lengths: Sequence[int], extra: int) -> list[slice]:
+    """The cheapest cut of descending lengths, where a part costs rows · longest + extra."""
+    cuts = [0, *(row for row in range(1, len(lengths)) if lengths[row] < lengths[row - 1])]
+    cuts.append(len(lengths))
+    best: list[tuple[int, int]] = [(0, 0)]  # (cost, the cut before) of all rows up to each cut
+    for number, end in enumerate(cuts[1:], start=1):
+        ways = (
+            (best[begin][0] + (end - cuts[begin]) * lengths[cuts[begin]] + extra, begin)
+            for begin in range(number)
+        )
+        best.append(min(ways))
+    chosen = [len(cuts) - 1]
+    while chosen[-1]:
+        chosen.append(best[chosen[-1]][1])
+    return [slice(cuts[a], cuts[b]) for a, b in pairwise(reversed(chosen))]
+
+
+def _cut(part: slice, longest: int) -> list[slice]:
+    found = pieces(part.stop - part.start, longest)
+    return [slice(part.start + one.start, part.start + one.stop) for one in found]
+
+
+def pieces(n_rows: int, n_tokens: int, *, most_rows: int = sys.maxsize) -> list[slice]:
+    """Rows of as many tokens each, in as few pieces of about the same size as may be."""
+    most_rows = max(1, min(most_rows, _MOST // n_tokens))
+    n_pieces = -(-n_rows // most_rows)
+    ends = [n_rows * number // n_pieces for number in range(n_pieces + 1)] if n_rows else [0]
+    return [slice(a, b) for a, b in pairwise(ends)]

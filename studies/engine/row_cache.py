@@ -1,0 +1,137 @@
+"""Keys and values of rows that begin in the first column, in memory that is taken once."""
+
+from typing import cast
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformers import Cache
+
+Rows = Int[Tensor, " row"]
+Columns = Int[Tensor, "row token"]
+Mask = Float[Tensor, "row 1 token column"]
+
+
+class RowCache(Cache):
+    """What each layer attends to; padding behind a shorter row is overwritten by its answer.
+
+    Before a forward pass, `reads` or `appends` says what the pass computes and gives its mask.
+    """
+
+    def __init__(self, n_layers: int, n_rows: int, n_columns: int, dtype: torch.dtype) -> None:
+        super().__init__(layers=[])
+        self._shape = (n_rows, n_columns)
+        self._dtype = dtype  # of the masks
+        self._known: list[tuple[Tensor, Tensor] | None] = [None] * n_layers
+        # What the next forward pass computes: tokens of some rows, those from `_done` on or,
+        # where each row has its own, those in `_columns`.
+        self._rows: slice | Rows = slice(0, n_rows)
+        self._done = 0
+        self._columns: Columns | None = None
+        self._width = 0  # columns that it sees
+
+    @property
+    def n_layers(self) -> int:
+        return len(self._known)
+
+    def reads(self, first: int, done: int, n_tokens: int, device: torch.device) -> Mask:
+        """The next pass reads tokens behind the first `done` columns of rows from `first` on."""
+        self._rows, self._done, self._columns = slice(first, None), done, None
+        self._width = done + n_tokens
+        columns = torch.arange(self._width, device=device)
+        return self._mask(columns <= columns[done:, None])[None, None]
+
+    def appends(self, columns: Columns, rows: Rows | None = None) -> Mask:
+        """The next pass reads tokens in columns of their own, of some rows (None: of all)."""
+        self._rows = slice(0, None) if rows is None else rows
+        self._columns, self._width = columns, int(columns.max()) + 1
+        seen = torch.arange(self._width, device=columns.device) <= columns[:, :, None]
+        return self._mask(seen)[:, None]
+
+    def update(
+        self,
+        key_states: Float[Tensor, "row head token d_head"],
+        value_states: Float[Tensor, "row head token d_head"],
+        layer_idx: int,
+        *args: object,
+        **kwargs: object,
+    ) -> tuple[Tensor, Tensor]:
+        """Take what a layer computed of the first rows; all that they attend to."""
+        known = self._layer(layer_idx, key_states, value_states)
+        rows = self._first_rows(len(key_states), known[0].device)
+        if self._columns is None:
+            for all_states, states in zip(known, (key_states, value_states), strict=True):
+                all_states[rows, :, self._done : self._width] = states
+        else:
+            columns = self._columns[: len(key_states)]
+            _put_at(known, rows, columns, (key_states, value_states))
+        keys, values = (all_states[rows, :, : self._width] for all_states in known)
+        return keys, values
+
+    def put_at(self, layer: int, first: int, keys: Tensor, values: Tensor) -> None:
+        """Set what the pass did not compute: that of its rows from `first` on."""
+        known = self._layer(layer, keys, values)
+        assert isinstance(self._rows, Tensor)
+        assert self._columns is not None
+        rows = self._rows[first:].to(keys.device)
+        _put_at(known, rows, self._columns[first:], (keys, values))
+
+    def _first_rows(self, n: int, device: torch.device) -> slice | Rows:
+        if isinstance(self._rows, slice):
+            return slice(self._rows.start, self._rows.start + n)
+        return self._rows[:n].to(device)
+
+    def put(
+        self, layer: int, first_row: int, first_column: int, keys: Tensor, values: Tensor
+    ) -> None:
+        """Set keys and values of some rows and columns, computed elsewhere."""
+        n_rows, _, n_columns, _ = keys.shape
+        rows = slice(first_row, first_row + n_rows)
+        columns = slice(first_column, first_column + n_columns)
+        for known, given in zip(self._layer(layer, keys, values), (keys, values), strict=True):
+            known[rows, :, columns] = given
+
+    def columns(self, layer: int, part: slice) -> tuple[Tensor, Tensor]:
+        """Keys and values of a layer, some columns of all rows."""
+        keys, values = cast(tuple[Tensor, Tensor], self._known[layer])
+        return keys[:, :, part], values[:, :, part]
+
+    def batch_select_indices(self, indices: Rows) -> None:
+        """Keep some rows."""
+        for layer, known in enumerate(self._known):
+            if known is not None:
+                rows = indices.to(known[0].device)
+                self._known[layer] = (known[0][rows], known[1][rows])
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """The columns that the pass finds filled; models ask only if they get no positions."""
+        return self._done if self._columns is None else self._width - 1
+
+    def _layer(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        known = self._known[layer]
+        if known is None:
+            known = self._known[layer] = (self._taken(keys), self._taken(values))
+        return known
+
+    def _taken(self, like: Tensor) -> Tensor:
+        n_rows, n_columns = self._shape
+        # Zeros: what is not seen is multiplied by 0, which NaN would survive.
+        return like.new_zeros(n_rows, like.shape[1], n_columns, like.shape[3])
+
+    def _mask(self, seen: Tensor) -> Tensor:
+        mask = torch.zeros(seen.shape, dtype=self._dtype, device=seen.device)
+        return mask.masked_fill_(~seen, -torch.inf)
+
+
+def _put_at(
+    known: tuple[Tensor, Tensor],
+    rows: slice | Rows,
+    columns: Columns,
+    given: tuple[Tensor, Tensor],
+) -> None:
+    device = known[0].device
+    if isinstance(rows, slice):
+        rows = torch.arange(rows.start, rows.start + len(columns), device=device)
+    columns = columns.to(device)
+    for all_states, states in zip(known, given, strict=True):
+        all_states[rows[:, None], :, columns] = states.transpose(1, 2)
