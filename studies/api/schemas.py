@@ -94,6 +94,9 @@ class TrialQuery(PageQuery):
     pareto: bool = Field(default=False, description="Only the trials of the Pareto front.")
     state: TrialStateText = ""
     tag: SlugText = ""
+    brief: bool = Field(
+        default=False, description="Leave kernel, direction and details empty, for long lists."
+    )
 
 
 class AnswerQuery(PageQuery):

@@ -20,12 +20,13 @@ Json = dict[str, Any]
 def trial_list(request: ApiRequest, study_id: StudyId, query: Query[TrialQuery]) -> Json:
     """List a study's trials in their order, or only those of a state, tag or the front."""
     study = _study(request, study_id)
-    trials = selectors.trials_of(
-        study, pareto=query.pareto, state=query.state, tag=query.tag
-    ).defer("values")
-    rows = page_of(trials, query)
+    trials = selectors.trials_of(study, pareto=query.pareto, state=query.state, tag=query.tag)
+    shown = selectors.trial_brief if query.brief else selectors.trial_out
+    rows = page_of(
+        trials.defer(*selectors.DETAILED) if query.brief else trials.defer("values"), query
+    )
     chosen = selectors.recommended_number(study)
-    return rows | {"items": [selectors.trial_out(trial, chosen) for trial in rows["items"]]}
+    return rows | {"items": [shown(trial, chosen) for trial in rows["items"]]}
 
 
 @router.get("/{study_id}/trials/{number}", response=TrialOut, operation_id="trial_read")

@@ -5,9 +5,13 @@ from channels.db import database_sync_to_async
 
 from studies.consumers import news
 from studies.consumers.news import News, NewsConsumer, User
+from studies.consumers.sharing import Shared
 from studies.events import study_group
 from studies.models import Study
 from studies.selectors import events_after, studies_visible_to
+
+# The pages of one study take each hint together, and most have the same events already.
+_shared: Shared[News | None] = Shared()
 
 
 class StudyConsumer(NewsConsumer):
@@ -23,7 +27,8 @@ class StudyConsumer(NewsConsumer):
         await self.send_new()
 
     async def news(self, number: int) -> News | None:
-        return await _news(self.watched_id, number)
+        key = (self.watched_id, number)
+        return await _shared.read(key, lambda: _news(self.watched_id, number))
 
     async def is_visible(self, user: User) -> bool:
         return await _is_visible(user, self.watched_id)

@@ -74,7 +74,9 @@ from studies.selectors.studies import (
     tags_in_use,
 )
 from studies.selectors.trials import (
+    DETAILED,
     baseline_responses,
+    trial_brief,
     trial_detail,
     trial_out,
     trial_responses,
@@ -85,6 +87,7 @@ from studies.selectors.uploads import upload_out, uploads_of
 from studies.selectors.waiting import waiting_out, waiting_trials
 
 __all__ = [
+    "DETAILED",
     "FILTERS",
     "HEAVY",
     "active_turn",
@@ -141,6 +144,7 @@ __all__ = [
     "study_summary",
     "tags_in_use",
     "trial_answers",
+    "trial_brief",
     "trial_detail",
     "trial_out",
     "trial_rescores",

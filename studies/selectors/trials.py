@@ -9,6 +9,8 @@ from studies.models import FrozenPrompts, ResponseSet, Study, Trial
 from studies.selectors.studies import recommended_number
 
 Json = dict[str, Any]
+ON_PAGE = 300  # trials that a study's page comes with, beside its front; it reads the others
+DETAILED = ("details", "values")  # columns that only a trial by itself needs
 
 
 def trials_of(
@@ -27,9 +29,24 @@ def trials_of(
     return trials.filter(tag_rows__tag=tag) if tag else trials
 
 
-def trial_rows(study: Study, chosen: int | None) -> list[Json]:
-    """Return a study's trials for its page, without kernels, which are read one by one."""
-    return [_row(trial, chosen) for trial in trials_of(study).defer("details", "values")]
+def trial_rows(study: Study, chosen: int | None) -> tuple[list[Json], int | None]:
+    """Return a study's newest trials and its front for its page, without kernels.
+
+    Beside them stands the number below which trials are left out, if any are.
+    """
+    slim = trials_of(study).defer(*DETAILED)
+    newest = list(slim.order_by("-number")[: ON_PAGE + 1])
+    if len(newest) <= ON_PAGE:
+        return [_row(trial, chosen) for trial in reversed(newest)], None
+    newest.pop()
+    before = newest[-1].number
+    trials = [*slim.filter(is_pareto=True, number__lt=before), *reversed(newest)]
+    return [_row(trial, chosen) for trial in trials], before
+
+
+def trial_brief(trial: Trial, chosen: int | None) -> Json:
+    """One trial as a long list has it; needs none of the `DETAILED` columns."""
+    return _row(trial, chosen) | {"kernel": {}, "direction": "", "details": {}}
 
 
 def trial_out(trial: Trial, chosen: int | None = None) -> Json:

@@ -103,10 +103,12 @@ def study_detail(request: HttpRequest, study_id: UUID) -> HttpResponse:
     study = get_object_or_404(visible, pk=study_id)
     # The event number comes with the study, so whatever is read later is at least as new.
     state = study_state(study)
+    trials, older = trial_rows(study, state["recommended"])
     context = {
         "study": study,
         "state": state,
-        "trials": trial_rows(study, state["recommended"]),
+        "trials": trials,
+        "older": older,
         "rescores": {
             "choices": rescore_choices(study),
             "rescores": rescores_of(request.user, study),

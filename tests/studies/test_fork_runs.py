@@ -115,7 +115,7 @@ def test_a_fork_of_a_fork_has_all_trials_and_their_answers(start):  # noqa: F811
     second = commands.study_fork(original.owner, fork, parameters=WIDER, start=False)
 
     assert second.n_taken_over == 3
-    origins = [t["origin"] for t in selectors.trial_rows(second, None)]
+    origins = [t["origin"] for t in selectors.trial_rows(second, None)[0]]
     measured_by = [original, original, fork]
     assert [o["study"] for o in origins] == [str(study.pk) for study in measured_by]
     assert [o["number"] for o in origins] == [0, 1, 2]
@@ -135,7 +135,7 @@ def test_enqueued_trials_are_tried_first_in_order_and_completed_by_the_search(st
 
     work(study)
 
-    first, second, third = selectors.trial_rows(study, None)
+    (first, second, third), _ = selectors.trial_rows(study, None)
     assert first["parameters"]["direction_scope"] == "global"
     assert first["parameters"]["max_weight"]["attn.o_proj"] == 1.25
     assert first["parameters"]["max_weight"].keys() == {"attn.o_proj", "mlp.down_proj"}

@@ -9,7 +9,9 @@ from channels.layers import get_channel_layer
 
 from heretic_web.asgi import application
 from studies.consumers import news as consumers
+from studies.consumers import study as study_consumer
 from studies.consumers.news import BAD_MESSAGES, LOGGED_OUT, MAX_BAD_MESSAGES, NOT_VISIBLE
+from studies.consumers.sharing import Shared
 from studies.events import Noted, event_record, study_group
 from studies.models import Study
 from studies.relay import relay_get
@@ -209,3 +211,49 @@ async def test_an_unknown_address_is_refused(new_study, connect):
     study = await new_study()
 
     assert not (await connect(study, user=study.owner, path="/ws/nothing/")).accepted
+
+
+async def test_pages_of_one_study_share_the_reading_of_its_events(new_study, connect, monkeypatch):
+    read = []
+    events_after = study_consumer.events_after
+
+    def counted(study_id, number):
+        read.append(number)
+        return events_after(study_id, number)
+
+    study = await new_study(status="running")
+    await record(study.pk, Noted(text="first"))
+    sockets = [await connect(study, user=study.owner) for _ in range(10)]
+    for socket in sockets:
+        assert await numbers(socket, 1) == [1]
+    monkeypatch.setattr(study_consumer, "events_after", counted)
+
+    await record(study.pk, Noted(text="second"))
+
+    for socket in sockets:
+        assert await numbers(socket, 1) == [2]
+    assert len(read) < len(sockets) / 2
+    assert set(read) == {1}
+
+
+async def test_a_reading_that_has_begun_is_not_joined():
+    """It may have looked before the row was there that the second one was told of."""
+    shared, begun, go = Shared(), [], asyncio.Event()
+
+    async def read():
+        begun.append(len(begun))
+        await go.wait()
+        return begun[-1]
+
+    async with asyncio.timeout(5):
+        first = [asyncio.create_task(shared.read("key", read)) for _ in range(2)]
+        while not begun:
+            await asyncio.sleep(0)
+        later = asyncio.create_task(shared.read("key", read))
+        first.pop().cancel()  # takes nothing from the one that waits with it
+        while len(begun) < 2:
+            await asyncio.sleep(0)
+        go.set()
+        await asyncio.gather(*first, later)
+
+    assert begun == [0, 1]

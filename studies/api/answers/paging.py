@@ -21,5 +21,11 @@ class Page(Schema, Generic[Item]):
 
 def page_of(rows: QuerySet[Any] | Sequence[Any], page: PageQuery) -> Json:
     """Cut one page out of all rows and count them."""
-    count = rows.count() if isinstance(rows, QuerySet) else len(rows)
-    return {"items": list(rows[page.offset : page.offset + page.limit]), "count": count}
+    shown = slice(page.offset, page.offset + page.limit)
+    if not isinstance(rows, QuerySet):
+        return {"items": list(rows[shown]), "count": len(rows)}
+    count = rows.count()
+    if page.offset:  # only ids are skipped over: rows carry large columns
+        rows = rows.filter(pk__in=list(rows.values_list("pk", flat=True)[shown]))
+        shown = slice(page.limit)
+    return {"items": list(rows[shown]), "count": count}

@@ -38,9 +38,9 @@ export function mountBrowserNotice(button, state) {
   };
 }
 
-/** The best trial's number by objective. */
+/** The best value by objective. */
 function bestOf(state) {
   const trials = completeTrials(state.trials);
   return Object.fromEntries(state.objectives.map((objective) =>
-    [objective.name, bestTrial(trials, objective)?.trial.number]));
+    [objective.name, bestTrial(trials, objective)?.value]));
 }

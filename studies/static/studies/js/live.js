@@ -9,6 +9,7 @@ import { completeTrials, frontOrder } from "./derived.js";
 import { byId, el, readJson, setText, throttled, toggle } from "./dom.js";
 import { number, value } from "./format.js";
 import { mountHistory } from "./history.js";
+import { readOlder } from "./older.js";
 import { mountPareto } from "./pareto.js";
 import { mountRescores } from "./rescores.js";
 import { keepConnected } from "./socket.js";
@@ -24,7 +25,8 @@ const DRAW_EVERY = 200; // milliseconds
 const QUEUE_EVERY = 5000; // milliseconds; places in the queue are no events
 
 const snapshot = readJson("study-state");
-const store = createStore(snapshot, readJson("study-trials"));
+const older = readJson("study-older"); // trials below this number are still to be read
+const store = createStore(snapshot, readJson("study-trials"), older !== null);
 const study = `studies/${snapshot.id}`;
 let selected = chosenBefore();
 
@@ -74,8 +76,8 @@ const refresh = throttled(async () => {
   }
   // Older than what the events said meanwhile: the next event asks again.
   if (fresh.event_count < store.state.event_count) return;
-  const { status, status_label, error, actions: can, queue_place, seconds, facts, waiting } = fresh;
-  store.merge({ status, status_label, error, actions: can, queue_place, seconds, facts, waiting });
+  const { status, status_label, error, actions: can, queue_place, seconds, facts, waiting, n_failed } = fresh;
+  store.merge({ status, status_label, error, actions: can, queue_place, seconds, facts, waiting, n_failed });
 }, 1000);
 setInterval(() => {
   if (store.state.status === "queued" && !document.hidden) refresh();
@@ -178,3 +180,4 @@ function factText(raw) {
 }
 
 drawNow();
+if (older !== null) readOlder(study, older, store);

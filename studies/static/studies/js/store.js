@@ -49,13 +49,8 @@ const REDUCERS = {
   trial_finished(state, event) {
     keepTrial(state, event.trial);
     state.recommended = event.recommended ?? null;
-    const front = new Set(event.front);
-    for (const [number, trial] of state.trials) {
-      const [pareto, recommended] = [front.has(number), number === state.recommended];
-      if (trial.pareto !== pareto || trial.recommended !== recommended) {
-        state.trials.set(number, { ...trial, pareto, recommended });
-      }
-    }
+    state.front = new Set(event.front);
+    for (const trial of state.trials.values()) placeOnFront(state, trial);
     state.n_finished = event.n_finished;
   },
   trial_pruned(state, event) {
@@ -81,20 +76,31 @@ const REDUCERS = {
 };
 
 function keepTrial(state, trial) {
+  if (trial.state === "failed" && !state.trials.has(trial.number)) state.n_failed += 1;
   state.trials.set(trial.number, trial);
   if (state.current?.trial === trial.number) state.current = null;
-  state.n_failed = [...state.trials.values()].filter((t) => t.state === "failed").length;
+}
+
+/** Mark a trial as the newest event of a finished one says. */
+function placeOnFront(state, trial) {
+  const [pareto, recommended] = [state.front.has(trial.number), trial.number === state.recommended];
+  if (trial.pareto !== pareto || trial.recommended !== recommended) {
+    state.trials.set(trial.number, { ...trial, pareto, recommended });
+  }
 }
 
 /**
  * @param {any} snapshot `study_state` as the page was rendered with
  * @param {import("./types.js").Trial[]} trials
+ * @param {boolean} isPartial whether older ones are still to come
  */
-export function createStore(snapshot, trials) {
+export function createStore(snapshot, trials, isPartial) {
   /** @type {StudyState} */
   const state = {
     ...snapshot,
     current: null,
+    front: null,
+    is_partial: isPartial,
     trials: new Map(trials.map((trial) => [trial.number, trial])),
   };
   const listeners = new Set();
@@ -122,6 +128,19 @@ export function createStore(snapshot, trials) {
       state.event_count = message.number;
       changed(message.kind);
       return true;
+    },
+
+    /**
+     * Take trials that the page came without; what events have said meanwhile stays.
+     * @param {import("./types.js").Trial[]} trials @param {boolean} isLast
+     */
+    add(trials, isLast) {
+      for (const trial of trials.filter(({ number }) => !state.trials.has(number))) {
+        state.trials.set(trial.number, trial);
+        if (state.front) placeOnFront(state, trial);
+      }
+      state.is_partial = !isLast;
+      changed("older");
     },
 
     /** Take what events do not carry: queue place, error with advice, times. */

@@ -172,7 +172,8 @@ export function mountTable(root, { select }) {
     const pruned = [...state.trials.values()].filter((t) => t.state === "pruned").length;
     const all = filters.isActive() ? `${n} of ${state.trials.size}` : String(n);
     const rest = pruned ? ` · ${pruned} pruned` : "";
-    return `${all} ${all === "1" ? "trial" : "trials"} · ${front} on the front${rest}`;
+    const more = state.is_partial ? " · reading older ones …" : "";
+    return `${all} ${all === "1" ? "trial" : "trials"} · ${front} on the front${rest}${more}`;
   }
 
   function rowFor(trial) {

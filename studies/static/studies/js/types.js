@@ -20,6 +20,7 @@
  *   error: {code: string, message: string, advice: string}|null, progress: Progress,
  *   objectives: Objective[], baseline: Score[], facts: Object, n_layers: number|null,
  *   remarks: string[], notes: string, tags: string[], recommended: number|null, actions: string[], seconds: number,
+ *   front: Set<number>|null, is_partial: boolean,
  *   trials: Map<number, Trial>, current: {trial: number, parameters: Object}|null}} StudyState
  * @typedef {{scorer: string, prompt: string, response: string, matched: string[], cut?: boolean}} Response
  */
