@@ -169,9 +169,8 @@ export function mountTable(root, { select }) {
 
   function countText(n) {
     const front = [...state.trials.values()].filter((t) => t.pareto).length;
-    const pruned = [...state.trials.values()].filter((t) => t.state === "pruned").length;
     const all = filters.isActive() ? `${n} of ${state.trials.size}` : String(n);
-    const rest = pruned ? ` · ${pruned} pruned` : "";
+    const rest = state.n_pruned ? ` · ${state.n_pruned} pruned` : "";
     const more = state.is_partial ? " · reading older ones …" : "";
     return `${all} ${all === "1" ? "trial" : "trials"} · ${front} on the front${rest}${more}`;
   }
