@@ -276,6 +276,9 @@ LOGGING = {
         "lm_eval": {"level": "ERROR"},  # it warns of what is meant here
     },
 }
+# What models computed before their first trial, for the next study; 0 keeps nothing.
+CACHE_DIR = DATA_DIR / "cache"
+CACHE_GB = float(environment.text("HERETIC_CACHE_GB", "5"))
 LEASE_SECONDS = float(
     environment.text("HERETIC_LEASE_SECONDS", "30")
 )  # a lost worker is noticed after these

@@ -76,6 +76,16 @@ class TrialFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrialPruned:
+    kind: ClassVar = "trial_pruned"
+
+    trial: Json
+    reason: str
+    n_finished: int  # those that were pruned included
+    n_pruned: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialFailed:
     kind: ClassVar = "trial_failed"
 
@@ -123,6 +133,7 @@ Event = (
     | BaselineScored
     | TrialStarted
     | TrialFinished
+    | TrialPruned
     | TrialFailed
     | Extended
     | StudyAnnotated

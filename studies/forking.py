@@ -157,7 +157,8 @@ class Takeover:
     """Which finished trials of a study a fork starts with, and why not the others."""
 
     trials: list[Trial]  # number and parameters only
-    n_finished: int  # of the original, those that it has taken over itself included
+    # Of the original with all their scores, those that it has taken over itself included.
+    n_finished: int
     changed: list[str]  # settings by which the fork measures something else: no trial fits then
     left_out: list[LeftOut]  # the most frequent reason first; a trial may have several
 

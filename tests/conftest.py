@@ -77,6 +77,7 @@ def _own_world(request, settings, static_folder):
     """Let no test inherit another's count of requests, or need a folder of the checkout."""
     cache.clear()
     settings.STATIC_ROOT = static_folder  # a missing one is warned of
+    settings.CACHE_GB = 0  # no test finds what another has computed
     # Only a browser asks for static files; finding them costs each new client 0.15 s.
     settings.SERVESTATIC_USE_FINDERS = request.node.get_closest_marker("browser") is not None
 

@@ -29,7 +29,7 @@ PREFIX: Final = "setting_"
 TYPED: Final = ("name", "slug", "description", "model")
 ROWS: Final = "scorers"  # edited as rows of their own
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
-    "Search": ("n_trials", "n_startup_trials", "seed"),
+    "Search": ("n_trials", "n_startup_trials", "seed", "staged_evaluation", "kl_limit"),
     "Prompts": ("good_prompts", "bad_prompts", "system_prompt"),
     "Answers": (
         "response_prefix",

@@ -46,7 +46,19 @@ class StudyAdmin(RecordAdmin):
     actions = ("stop", "resume")
     fieldsets = (
         (None, {"fields": ("page", "name", "model", "profile", "owner")}),
-        ("State", {"fields": ("status", "progress_shown", "n_failed", "error", "error_advice")}),
+        (
+            "State",
+            {
+                "fields": (
+                    "status",
+                    "progress_shown",
+                    "n_pruned",
+                    "n_failed",
+                    "error",
+                    "error_advice",
+                )
+            },
+        ),
         ("Times", {"fields": ("created_at", "started_at", "finished_at", "status_changed_at")}),
     )
 

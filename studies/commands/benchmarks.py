@@ -20,7 +20,7 @@ def benchmark_create(trial: Trial, options: BenchmarkOptions) -> Benchmark:
         InvalidInputError: the trial has no result.
     """
     if trial.state != Trial.State.COMPLETE:
-        message = f"has {trial.state}; only a complete trial can be put to a benchmark"
+        message = f"is {trial.state}; only a complete trial can be put to a benchmark"
         raise InvalidInputError([Problem("trial", message)])
     payload = {"trial": trial.number, "tasks": options.tasks}
     job = job_enqueue(trial.study_id, Job.Kind.BENCHMARK, payload=payload)

@@ -27,7 +27,7 @@ def chat_create(user: AbstractBaseUser, trial: Trial, settings: ChatSettings) ->
         InvalidInputError: the trial has no result.
     """
     if trial.state != Trial.State.COMPLETE:
-        message = f"has {trial.state}; only a complete trial can be talked to"
+        message = f"is {trial.state}; only a complete trial can be talked to"
         raise InvalidInputError([Problem("trial", message)])
     values = settings.model_dump(mode="json")
     if values["system_prompt"] is None:

@@ -26,7 +26,7 @@ def export_create(trial: Trial, options: ExportOptions) -> Export:
     """
     refuse_unavailable(options)
     if trial.state != Trial.State.COMPLETE:
-        message = f"has {trial.state}; only a complete trial can be exported"
+        message = f"is {trial.state}; only a complete trial can be exported"
         raise InvalidInputError([Problem("trial", message)])
     return export_enqueue(trial, options, JobKind.EXPORT)
 

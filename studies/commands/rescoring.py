@@ -77,7 +77,7 @@ def _trial_problems(study: Study, numbers: Sequence[int]) -> Iterator[Problem]:
         elif number not in states:
             yield Problem(place, f"the study has no trial {number}")
         elif states[number] != Trial.State.COMPLETE:
-            words = f"trial {number} has {states[number]}; only complete trials can be scored"
+            words = f"trial {number} is {states[number]}; only complete trials can be scored"
             yield Problem(place, words)
 
 

@@ -77,7 +77,11 @@ class Answering:
 
         largest = min(largest, len(texts))
         progress = self._progress("batch size")
-        self.limit.size = choose_batch_size(probe, largest=largest, progress=progress)
+        self.limit.size = self._loaded.recall.fact(
+            "batch size",
+            {"texts": texts[:largest], "most": [largest, self._max_response_length]},
+            lambda: choose_batch_size(probe, largest=largest, progress=progress),
+        )
 
     def find_prefix(self, good: str, bad: str, skips: Skips) -> None:
         """Take what all answers to these two prompt sets begin with as the prefix."""
@@ -90,7 +94,15 @@ class Answering:
                 self._loaded, batches, max_new_tokens=n_tokens, progress=progress, limit=self.limit
             )
 
-        self.prefix = detect_prefix(compared, skips, max_new_tokens=self._max_response_length)
+        longest = self._max_response_length
+        self.prefix = self._loaded.recall.fact(
+            "response prefix",
+            {
+                "texts": render(self._loaded.tokenizer, prompts),
+                "rules": [[list(skip) for skip in skips], longest, self.limit.size],
+            },
+            lambda: detect_prefix(compared, skips, max_new_tokens=longest),
+        )
 
     def contexts(
         self, needs: Sequence[Need], phase: str, sets: Sets = ALONE, *, remember: bool = False

@@ -17,7 +17,7 @@ from studies.engine.errors import NonFiniteError
 from studies.engine.model import LoadedModel
 from studies.engine.prefill import read_prompts
 from studies.engine.prompts import TokenBatch
-from studies.engine.reuse import Kept, Reuse
+from studies.engine.reuse import Kept, Reuse, States
 from studies.engine.row_cache import RowCache
 
 # Finished rows leave the batch once they are this share of it: moving the cache costs about
@@ -79,27 +79,26 @@ def greedy(
 
 
 @torch.inference_mode()
-def keep_states(
+def kept_of(
     loaded: LoadedModel,
     batch: TokenBatch,
     drafts: Sequence[Sequence[int]],
     parts: Sequence[slice],
-    keep: Callable[[Kept], None],
-) -> None:
-    """Have the states of prompts kept, and those of `drafts` of answers behind them.
-
-    The model is the original now.
-    """
+    first_logits: Float[Tensor, "row vocab"],
+) -> Kept:
+    """The states of prompts and of `drafts` of answers behind them; the model is the original."""
+    found: list[tuple[States | None, States]] = []
     none = [0] * len(batch)
-    reuse = Reuse(owners=none, starts=none, parts=parts, keep=keep, drafts=drafts)
     read_prompts(
         loaded,
         batch.followed_by(drafts),
-        reuse,
+        Reuse(owners=none, starts=none, parts=parts, keep=lambda *both: found.append(both)),
         n_new=0,
         on_rows=lambda rows: None,
         options=logits_to_keep(loaded),
     )
+    ((shared, own),) = found
+    return Kept(batch, shared, own, drafts, first_logits)
 
 
 class _Rows:

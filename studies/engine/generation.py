@@ -3,13 +3,15 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from studies.engine.answers_kept import pack_answers, unpack_answers
 from studies.engine.batching import BatchLimit, Progress, run_batches
-from studies.engine.decoding import Answers, Tokens, Wishes, greedy, keep_states
+from studies.engine.decoding import Answers, Tokens, Wishes, greedy, kept_of
 from studies.engine.decoding_rules import end_tokens
 from studies.engine.drafts import Answered, drafts_of
 from studies.engine.model import LoadedModel
@@ -54,9 +56,8 @@ class Memory:
         self.answered = Answered()
 
     def keep(self, kept: Kept) -> None:
-        n_bytes = kept.own.n_bytes + (kept.shared.n_bytes if kept.shared else 0)
-        if n_bytes <= self._room:
-            self._room -= n_bytes
+        if kept.n_bytes <= self._room:
+            self._room -= kept.n_bytes
             self._kept.append(kept)
 
     def find(self, batch: TokenBatch, n_prompts: int) -> tuple[Kept, list[int]] | None:
@@ -180,13 +181,34 @@ class _Work:
             answered=None if n_answers is None else places % self.n_prompts < n_answers,
             reuse=self._reuse(batch, [starts[row] for row in order], parts),
         )
-        found = greedy(self.loaded, batch, max_new_tokens=wanted.max_new_tokens, wishes=wishes)
+
+        def answered() -> Answers:
+            return greedy(self.loaded, batch, max_new_tokens=wanted.max_new_tokens, wishes=wishes)
+
+        found = self._recalled(batch, parts, answered) if wanted.remember else answered()
         if wanted.memory is not None:
             if wanted.remember:
                 self._remember(wanted.memory, batch, found, parts)
             self._note(wanted.memory, batch, found)
         self.reporter.tokens(found.n_tokens, time.perf_counter() - begun)
         return batch, found
+
+    def _recalled(
+        self, batch: TokenBatch, parts: Sequence[slice], answered: Callable[[], Answers]
+    ) -> Answers:
+        """What the original answers: kept, if another study has asked it the same."""
+        wanted = self.wanted
+        assert wanted.settled is None  # a verdict depends on a scorer
+        inputs = {
+            "tokens": [batch.input_ids, batch.attention_mask, batch.prefix],
+            "places": [list(batch.indices), self.n_prompts],
+            "parts": [[part.start, part.stop] for part in parts],
+            "wanted": [wanted.max_new_tokens, wanted.n_answers, wanted.first_logprobs],
+            "reads": [wanted.memory is not None, list(self.sets.starts)],
+        }
+        pack = partial(pack_answers, with_logits=wanted.first_logprobs)
+        unpack = partial(unpack_answers, device=self.loaded.device)
+        return self.loaded.recall.recalled("answers", inputs, answered, pack, unpack)
 
     def _reuse(
         self, batch: TokenBatch, starts: Sequence[int], parts: Sequence[slice]
@@ -203,6 +225,7 @@ class _Work:
             parts=parts,
             kept=kept,
             kept_rows=rows,
+            places=places,
             guess=lambda row, first: memory.answered.find(places[row], first),
         )
 
@@ -212,7 +235,7 @@ class _Work:
         """Keep the original's states of the prompts and of how it begins to answer them."""
         filler = next(iter(end_tokens(self.loaded)), 0)
         drafts = drafts_of(found.tokens, self.wanted.max_new_tokens, filler)
-        keep_states(self.loaded, batch, drafts, parts, memory.keep)
+        memory.keep(kept_of(self.loaded, batch, drafts, parts, found.first_logits))
 
     def _note(self, memory: Memory, batch: TokenBatch, found: Answers) -> None:
         ends = end_tokens(self.loaded)[:1]

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from studies.engine.recall import NOTHING, Recall
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
@@ -20,6 +22,7 @@ class LoadedModel:
     device: torch.device  # of the embeddings: where inputs go
     architecture: str  # the model class, e.g. Qwen3ForCausalLM
     notes: tuple[str, ...] = field(default=())  # what the user should know of the loading
+    recall: Recall = NOTHING  # what it has computed earlier, as the original
 
     @property
     def n_layers(self) -> int:

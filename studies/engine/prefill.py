@@ -20,7 +20,7 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from studies.engine.model import LoadedModel
 from studies.engine.prompts import TokenBatch
-from studies.engine.reuse import Kept, Picked, Reuse, States
+from studies.engine.reuse import Known, Picked, Reuse, States
 from studies.engine.row_cache import RowCache
 
 Rows = Int[Tensor, " row"]
@@ -101,8 +101,18 @@ class _Reading:
         if reuse.keep is not None:
             assert cache is not None
             own = _states(passes, cache, slice(batch.prefix, batch.width))
-            reuse.keep(Kept(batch, self._shared, own, reuse.drafts))
-        return Read(torch.cat(logits), cache)
+            reuse.keep(self._shared, own)
+        return Read(self._exact(torch.cat(logits)), cache)
+
+    def _exact(self, logits: Float[Tensor, "row 1 vocab"]) -> Float[Tensor, "row 1 vocab"]:
+        """Rows of which nothing is changed have the original's logits, to the last bit."""
+        kept, n_layers = self._reuse.kept, self._loaded.n_layers
+        if kept is not None:
+            same = [row for row, start in enumerate(self._reuse.starts) if start == n_layers]
+            places = torch.tensor([self._reuse.kept_rows[row] for row in same], dtype=torch.long)
+            known = kept.logits[places.to(kept.logits.device)]
+            logits[same, 0] = known.to(logits.device, logits.dtype)
+        return logits
 
     def _pass(self, part: slice, whole: RowCache | None) -> "LayeredPass":
         """One pass; without a cache for all rows, its keys and values are forgotten after it."""
@@ -167,7 +177,7 @@ class LayeredPass:
         self,
         loaded: LoadedModel,
         starts: Sequence[int],
-        kept: Picked | None,
+        kept: Known | None,
         options: dict[str, Any],
     ) -> None:
         self._loaded, self._kept, self._options = loaded, kept, options
@@ -263,7 +273,7 @@ class LayeredPass:
         n_before = self._active[index - 1]
         if n == n_before:
             return hidden
-        return torch.cat([hidden, self._kept.inputs(index, slice(n_before, n))])
+        return torch.cat([hidden, self._kept.inputs(index, slice(n_before, n), hidden)])
 
     def _only_last(
         self, forward: Callable[..., Any], hidden: Tensor, *args: object, **kwargs: object
@@ -278,7 +288,7 @@ class LayeredPass:
     def _finished(self, hidden: Tensor, n: int) -> Tensor:
         """What goes on behind the last layer: of prompts, nothing but the last token."""
         if self._kept is not None and n < self._n_rows:
-            hidden = torch.cat([hidden, self._kept.inputs(-1, slice(n, None))])
+            hidden = torch.cat([hidden, self._kept.inputs(-1, slice(n, None), hidden)])
         if self.record:
             self.inputs.append(hidden)
         return hidden if self._lasts is None else self._at_last(hidden)

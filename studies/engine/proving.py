@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from studies.engine.decoding import Answers, Tokens, Wishes, greedy, keep_states
+from studies.engine.decoding import Answers, Tokens, Wishes, greedy, kept_of
 from studies.engine.drafts import drafts_of
 from studies.engine.model import LoadedModel
 from studies.engine.prefill import CannotJoinError
 from studies.engine.prompts import TokenBatch
-from studies.engine.reuse import Kept, Reuse
+from studies.engine.reuse import Reuse
 
 _ROWS = 4
 _NEW = 9  # tokens: more than a draft, so that both ways of going on are used
@@ -23,15 +23,15 @@ def reads_alike(loaded: LoadedModel, batch: TokenBatch) -> bool:
     here, or look at its prompts in another way.
     """
     few = batch.picked(range(len(batch))[:: max(1, len(batch) // _ROWS)][:_ROWS]).trimmed()
-    kept: list[Kept] = []
     starts = [loaded.n_layers * row // max(1, len(few) - 1) for row in range(len(few))]
     whole = _answers(loaded, few, None)
     drafts = drafts_of(whole.tokens, _NEW, filler=0)
     try:
-        keep_states(loaded, few, drafts, [slice(0, len(few))], kept.append)
+        parts = [slice(0, len(few))]
+        kept = kept_of(loaded, few, drafts, parts, whole.first_logits)
         rows = range(len(few))
         joined = _answers(
-            loaded, few, Reuse(owners=[0] * len(few), starts=starts, kept=kept[0], kept_rows=rows)
+            loaded, few, Reuse(owners=[0] * len(few), starts=starts, kept=kept, kept_rows=rows)
         )
     except (CannotJoinError, RuntimeError, TypeError, ValueError, IndexError, AttributeError):
         return False

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from studies.engine.batching import BatchLimit, Progress, run_batches
+from studies.engine.disk_cache import Entry
 from studies.engine.errors import NonFiniteError, PromptSetError
 from studies.engine.model import LoadedModel
 from studies.engine.ports import Reporter, StopSignal
@@ -56,15 +57,36 @@ def residual_means(
         DeviceMemoryError: not even a single prompt fits.
         Stopped: the host asked to stop, between two batches.
     """
+    inputs = {
+        "tokens": [[one.input_ids, one.attention_mask] for one in batches],
+        "quantile": winsorization_quantile,
+    }
+
+    def measured() -> ResidualMeans:
+        return _means(loaded, batches, winsorization_quantile, Progress(reporter, stop, phase))
+
+    return loaded.recall.recalled("residual means", inputs, measured, _packed, _unpacked)
+
+
+def _packed(means: ResidualMeans) -> Entry:
+    return Entry({"means": means.means}, {"count": means.count})
+
+
+def _unpacked(entry: Entry) -> ResidualMeans:
+    return ResidualMeans(entry.tensors["means"], entry.facts["count"])
+
+
+def _means(
+    loaded: LoadedModel, batches: Sequence[TokenBatch], quantile: float, progress: Progress
+) -> ResidualMeans:
     shape = (loaded.n_layers + 1, loaded.d_model)
     sums = torch.zeros(shape, dtype=torch.float64, device=loaded.device)
     count = 0
-    progress = Progress(reporter, stop, phase)
     work = partial(last_residuals, loaded)
     for batch, residuals in run_batches(batches, work, limit=BatchLimit(), progress=progress):
         for index, residual in enumerate(residuals):
             values = _checked(residual, index).to(loaded.device)
-            sums[index] += _winsorized(values, winsorization_quantile).sum(dim=0)
+            sums[index] += _winsorized(values, quantile).sum(dim=0)
         count += len(batch)
     if count == 0:
         raise PromptSetError("There is no prompt to take residuals from.")

@@ -42,13 +42,24 @@ class ResponseSet:
 
 
 @dataclass(frozen=True, slots=True)
+class Pruned:
+    """Why a trial ended before all scorers had run, and behind which stage of how many."""
+
+    stage: int  # 1, 2 …
+    stages: int
+    reason: str  # a sentence
+    excess: dict[str, float]  # by the scorer's name, how far a value is above its limit
+
+
+@dataclass(frozen=True, slots=True)
 class TrialResult:
     """What one set of parameters came to."""
 
-    scores: list[Score]
+    scores: list[Score]  # of a pruned trial, those that it has really got
     responses: list[ResponseSet]
     details: dict[str, object]  # the method's own description, JSON
     seconds: float
+    pruned: Pruned | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class RowCache(Cache):
         self._done = 0
         self._columns: Columns | None = None
         self._width = 0  # columns that it sees
+        self._clean = [0] * n_layers  # columns that hold numbers
 
     @property
     def n_layers(self) -> int:
@@ -57,7 +58,7 @@ class RowCache(Cache):
         **kwargs: object,
     ) -> tuple[Tensor, Tensor]:
         """Take what a layer computed of the first rows; all that they attend to."""
-        known = self._layer(layer_idx, key_states, value_states)
+        known = self._layer(layer_idx, key_states, value_states, self._width)
         rows = self._first_rows(len(key_states), known[0].device)
         if self._columns is None:
             for all_states, states in zip(known, (key_states, value_states), strict=True):
@@ -70,7 +71,7 @@ class RowCache(Cache):
 
     def put_at(self, layer: int, first: int, keys: Tensor, values: Tensor) -> None:
         """Set what the pass did not compute: that of its rows from `first` on."""
-        known = self._layer(layer, keys, values)
+        known = self._layer(layer, keys, values, self._width)
         assert isinstance(self._rows, Tensor)
         assert self._columns is not None
         rows = self._rows[first:].to(keys.device)
@@ -88,35 +89,52 @@ class RowCache(Cache):
         n_rows, _, n_columns, _ = keys.shape
         rows = slice(first_row, first_row + n_rows)
         columns = slice(first_column, first_column + n_columns)
-        for known, given in zip(self._layer(layer, keys, values), (keys, values), strict=True):
-            known[rows, :, columns] = given
+        known = self._layer(layer, keys, values, columns.stop)
+        for all_states, states in zip(known, (keys, values), strict=True):
+            all_states[rows, :, columns] = states
 
     def columns(self, layer: int, part: slice) -> tuple[Tensor, Tensor]:
         """Keys and values of a layer, some columns of all rows."""
         keys, values = cast(tuple[Tensor, Tensor], self._known[layer])
         return keys[:, :, part], values[:, :, part]
 
+    def at(self, layer: int, rows: Rows, columns: Columns) -> tuple[Tensor, Tensor]:
+        """Keys and values of a layer, of some rows in columns of their own."""
+        known = cast(tuple[Tensor, Tensor], self._known[layer])
+        places = rows.to(known[0].device)[:, None], columns.to(known[0].device)
+        keys, values = (one[places[0], :, places[1]].transpose(1, 2) for one in known)
+        return keys, values
+
     def batch_select_indices(self, indices: Rows) -> None:
         """Keep some rows."""
         for layer, known in enumerate(self._known):
             if known is not None:
-                rows = indices.to(known[0].device)
-                self._known[layer] = (known[0][rows], known[1][rows])
+                keys, values = (_picked(one, indices, self._clean[layer]) for one in known)
+                self._known[layer] = (keys, values)
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """The columns that the pass finds filled; models ask only if they get no positions."""
         return self._done if self._columns is None else self._width - 1
 
-    def _layer(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    def _layer(
+        self, layer: int, keys: Tensor, values: Tensor, width: int
+    ) -> tuple[Tensor, Tensor]:
+        """All keys and values of a layer, where the first `width` columns hold numbers.
+
+        What is masked is multiplied by 0, which NaN would survive.
+        """
         known = self._known[layer]
         if known is None:
             known = self._known[layer] = (self._taken(keys), self._taken(values))
+        if self._clean[layer] < width:
+            for states in known:
+                states[:, :, self._clean[layer] : width] = 0
+            self._clean[layer] = width
         return known
 
     def _taken(self, like: Tensor) -> Tensor:
         n_rows, n_columns = self._shape
-        # Zeros: what is not seen is multiplied by 0, which NaN would survive.
-        return like.new_zeros(n_rows, like.shape[1], n_columns, like.shape[3])
+        return like.new_empty(n_rows, like.shape[1], n_columns, like.shape[3])
 
     def _mask(self, seen: Tensor) -> Tensor:
         mask = torch.zeros(seen.shape, dtype=self._dtype, device=seen.device)
@@ -135,3 +153,10 @@ def _put_at(
     columns = columns.to(device)
     for all_states, states in zip(known, given, strict=True):
         all_states[rows[:, None], :, columns] = states.transpose(1, 2)
+
+
+def _picked(states: Tensor, rows: Rows, width: int) -> Tensor:
+    """Some rows; what stands behind `width` columns is not copied."""
+    picked = states.new_empty(len(rows), *states.shape[1:])
+    picked[:, :, :width] = states[rows.to(states.device), :, :width]
+    return picked

@@ -1,5 +1,6 @@
 """Which scorers exist, and how a study configures them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
@@ -76,6 +77,9 @@ class ScorerType:
     settings: type[ScorerSettings]
     direction: Optimization  # unless the study says otherwise
     span: float  # how far the value goes from harmless to hopeless, in its own unit
+    lowest: float  # no value is below it, nor above `highest`: what a trial may still come to
+    highest: float
+    limit: str = ""  # the setting of a study above which a value ends its trial
     implementation: str  # "module:Class", imported by the worker only
 
 
@@ -89,6 +93,8 @@ SCORERS: Final[Mapping[str, ScorerType]] = {
             settings=KeywordRateSettings,
             direction="minimize",
             span=1.0,
+            lowest=0.0,
+            highest=1.0,
             implementation="studies.engine.scorers.keyword_rate:KeywordRate",
         ),
         ScorerType(
@@ -99,6 +105,9 @@ SCORERS: Final[Mapping[str, ScorerType]] = {
             settings=KLDivergenceSettings,
             direction="minimize",
             span=1.0,  # nats; above 0.5 a model is usually damaged
+            lowest=0.0,
+            highest=math.inf,
+            limit="kl_limit",
             implementation="studies.engine.scorers.kl_divergence:KLDivergence",
         ),
         ScorerType(
@@ -108,6 +117,8 @@ SCORERS: Final[Mapping[str, ScorerType]] = {
             settings=UnchangedAnswersSettings,
             direction="maximize",
             span=1.0,
+            lowest=0.0,
+            highest=1.0,
             implementation="studies.engine.scorers.unchanged_answers:UnchangedAnswers",
         ),
     )

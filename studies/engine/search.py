@@ -138,6 +138,30 @@ def tell_complete(study: Study, trial_number: int, values: Sequence[float]) -> b
     return _tell(study, trial_number, values=list(values))
 
 
+def tell_pruned(
+    study: Study,
+    trial_number: int,
+    values: Sequence[float] = (),
+    excess: Mapping[str, float] | None = None,
+) -> bool:
+    """Store that a trial was ended on purpose; False if it had ended already.
+
+    What the sampler learns from is only what is true: `values`, if all objectives are known;
+    how far a limit was exceeded (`excess`), by which it ranks such trials below all others; and
+    of one that has neither, that it is worse than those with values.
+    """
+    frozen = study.get_trials(deepcopy=False)[trial_number]
+    if frozen.state.is_finished():
+        return False
+    trial = Trial(study, frozen._trial_id)  # noqa: SLF001 - no public way
+    for name, by in (excess or {}).items():
+        if name not in frozen.constraints:  # else a worker was lost right behind it
+            trial.set_constraint(name, by)
+    if values:
+        return tell_complete(study, trial_number, values)
+    return _tell(study, trial_number, state=TrialState.PRUNED)
+
+
 def tell_failed(study: Study, trial_number: int) -> bool:
     """Store that a trial gave no result; False if it had ended already."""
     return _tell(study, trial_number, state=TrialState.FAIL)

@@ -14,6 +14,7 @@ from studies.engine.answering import (
 )
 from studies.engine.batching import OutOfMemory, TrialsAtOnce, attempt
 from studies.engine.components import Site, components_of, find_sites, prove_sites
+from studies.engine.disk_cache import DiskCache
 from studies.engine.errors import EngineError
 from studies.engine.generation import ALONE, Sets
 from studies.engine.heap import keep_freed_memory
@@ -25,10 +26,21 @@ from studies.engine.model import LoadedModel
 from studies.engine.parameters import Key
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prompts import Prompt, TokenBatch
+from studies.engine.pruning import Front, pruning_of
+from studies.engine.recall import recall_of
 from studies.engine.results import Direction, ResponseSet, Score, SessionFacts, TrialResult
 from studies.engine.scope import details_within, fitting_values, targeted_sites
 from studies.engine.scorers import load_scorers
-from studies.engine.scorers.base import Measured, Need, PromptSlice, as_score
+from studies.engine.scorers.base import (
+    Measured,
+    PromptSlice,
+    Scorer,
+    ScoringContext,
+    as_score,
+    needs_of,
+    responses_of,
+)
+from studies.engine.staging import Staging, trial_result
 from studies.engine.study_settings import MAX_TRIALS_PER_BATCH, StudySettings
 from studies.engine.threads import use_threads_for
 from studies.engine.values import Value
@@ -51,12 +63,16 @@ class Session:
         resolved: Mapping[Key, Value],
         reporter: Reporter,
         stop: StopSignal,
+        cache: DiskCache | None = None,
     ) -> None:
-        self._model_path, self._revision = model_path, revision
+        """`cache`: what other sessions have computed of the original; None: all is computed."""
+        self._model_path, self._revision, self._cache = model_path, revision, cache
         self._method_type, self._settings = method, settings
         self._prompt_sets = prompt_sets
         self._reporter, self._stop = reporter, stop
         self._scorers = load_scorers(settings.scorers)
+        self._pruning = pruning_of(settings)
+        self._staging = Staging(self._scorers, self._pruning, self._n_prompts, reporter)
         self._baseline: list[Score] = []
         self.resolved = dict(resolved)
         # Set by `prepare`.
@@ -88,6 +104,8 @@ class Session:
             reporter=self._reporter,
         )
         use_threads_for(self.loaded)
+        recall = recall_of(self._cache, self._model_path, self.loaded.model)
+        self.loaded = replace(self.loaded, recall=recall)
         keep_freed_memory()
         self._stop.check()
         sites = self._checked_sites()
@@ -98,7 +116,7 @@ class Session:
             for scorer, one in zip(self._scorers, measured, strict=True)
         ]
         self._prepare_method(sites)
-        return self._facts(sites, _responses(measured))
+        return self._facts(sites, responses_of(measured))
 
     def search_over(self, resolved: Mapping[Key, Value]) -> None:
         """Sample from these values from now on; those of components that it lacks do not count.
@@ -118,18 +136,27 @@ class Session:
         """The most that `trials_at_once` may come to."""
         return self._at_once.most
 
-    def evaluate(self, parameters: Parameters) -> TrialResult:
+    @property
+    def may_prune(self) -> bool:
+        """Whether trials run in stages, and may end before the last one."""
+        return self._pruning.is_on
+
+    def evaluate(self, parameters: Parameters, front: Front | None = None) -> TrialResult:
         """Score the model as these parameters ablate it.
+
+        `front`: the best trials so far, for a study that prunes; without it, every scorer runs.
 
         Raises:
             Stopped: the host wants to end; nothing of this trial is kept.
             NonFiniteError: the ablated model computes NaN or infinity.
             DeviceMemoryError: a single prompt does not fit.
         """
-        (result,) = self._timed([parameters], lambda: self.method.apply(parameters))
+        (result,) = self._timed([parameters], lambda: self.method.apply(parameters), front)
         return result
 
-    def evaluate_many(self, many: Sequence[Parameters]) -> list[TrialResult]:
+    def evaluate_many(
+        self, many: Sequence[Parameters], front: Front | None = None
+    ) -> list[TrialResult]:
         """Score several parameter sets side by side, as `evaluate` does one after the other.
 
         The seconds of each are its share. Raises as `evaluate` does, without any result: which
@@ -137,42 +164,44 @@ class Session:
         """
         method = self.method
         if len(many) == 1 or not isinstance(method, BatchMethod):
-            return [self.evaluate(parameters) for parameters in many]
+            return [self.evaluate(parameters, front) for parameters in many]
         try:
-            return self._timed(many, lambda: method.apply_many(many))
+            return self._timed(many, lambda: method.apply_many(many), front)
         except EngineError:
             self._at_once.failed()
             raise
 
-    def _timed(self, many: Sequence[Parameters], apply: Callable[[], None]) -> list[TrialResult]:
+    def _timed(
+        self, many: Sequence[Parameters], apply: Callable[[], None], front: Front | None
+    ) -> list[TrialResult]:
         begun = time.perf_counter()
         self._stop.check()
         sets = self._sets(many)
         details = [details_within(self.method.describe(one), self._ablated) for one in many]
-        self._answering.limit.sets = sets.count
         try:
             apply()
-            measured = self._measured_trials(sets)
+            found = self._staging.measure(sets, self._contexts, front)
         finally:
             self.method.reset()
             self._answering.limit.sets = 1
         seconds = time.perf_counter() - begun
-        self._at_once.took(len(many), seconds)
+        if all(one.pruned is None for one in found):  # others say little about whole trials
+            self._at_once.took(len(many), seconds)
+        around = (seconds - sum(one.seconds for one in found)) / len(many)
         return [
-            TrialResult(self._scores(one), _responses(one), said, seconds / len(many))
-            for one, said in zip(measured, details, strict=True)
+            trial_result(self._scorers, self._baseline, one, said, one.seconds + around)
+            for one, said in zip(found, details, strict=True)
         ]
+
+    def _contexts(self, scorers: Sequence[Scorer], sets: Sets) -> list[ScoringContext]:
+        self._answering.limit.sets = sets.count
+        needs = needs_of(scorers, whole=not self._settings.early_verdict)
+        return self._answering.contexts(needs, "generating", sets)
 
     def _sets(self, many: Sequence[Parameters]) -> Sets:
         if not isinstance(self.method, BatchMethod):
             return ALONE
         return Sets(self.method.assign, [self.method.first_layer(one) for one in many])
-
-    def _scores(self, measured: Sequence[Measured]) -> list[Score]:
-        return [
-            as_score(scorer, one, before.value)
-            for scorer, one, before in zip(self._scorers, measured, self._baseline, strict=True)
-        ]
 
     def judge(self) -> Judge:
         """What scores another model as this session scores its trials."""
@@ -196,8 +225,11 @@ class Session:
         """Refuse missing prompts before the model is loaded."""
         contrast = (self._settings.good_prompts, self._settings.bad_prompts)
         slices = [PromptSlice(slug) for slug in contrast]
-        for chosen in (*slices, *(need.prompts for need in self._needs())):
+        for chosen in (*slices, *(need.prompts for need in needs_of(self._scorers))):
             prompts_of(self._prompt_sets, chosen)
+
+    def _n_prompts(self, chosen: PromptSlice) -> int:
+        return len(self._prompt_sets.get(chosen.slug, ())[: chosen.n_prompts])
 
     def _checked_sites(self) -> list[Site]:
         self._reporter.phase("checking")
@@ -221,25 +253,9 @@ class Session:
 
     def _measured_original(self) -> list[Measured]:
         # Whole answers: what others are compared with, and read beside them.
-        needs = [replace(need, settled=None) for need in self._needs()]
+        needs = needs_of(self._scorers, whole=True)
         (context,) = self._answering.contexts(needs, "baseline", remember=True)
         return [scorer.remember(context) for scorer in self._scorers]
-
-    def _measured_trials(self, sets: Sets) -> list[list[Measured]]:
-        """The findings of every scorer, for each parameter set."""
-        contexts = self._answering.contexts(self._needs(), "generating", sets)
-        measured: list[list[Measured]] = [[] for _ in contexts]
-        for done, scorer in enumerate(self._scorers):
-            for found, context in zip(measured, contexts, strict=True):
-                found.append(scorer.score(context))
-            self._reporter.phase("scoring", done=done + 1, total=len(self._scorers))
-        return measured
-
-    def _needs(self) -> list[Need]:
-        needs = [need for scorer in self._scorers for need in scorer.needs]
-        if self._settings.early_verdict:
-            return needs
-        return [replace(need, settled=None) for need in needs]
 
     def _prepare_method(self, sites: Sequence[Site]) -> None:
         implementation = resolve_name(self._method_type.implementation)
@@ -278,7 +294,3 @@ class Session:
             baseline=self._baseline,
             baseline_responses=responses,
         )
-
-
-def _responses(measured: Sequence[Measured]) -> list[ResponseSet]:
-    return [one.responses for one in measured if one.responses is not None]

@@ -18,7 +18,7 @@ from studies.engine.problems import (
     suggestion,
 )
 from studies.engine.scorer_settings import ScorerConfig
-from studies.engine.study_settings import StudySettings, unlike_good_prompts
+from studies.engine.study_settings import StudySettings, unlike_good_prompts, with_its_scorer
 from studies.engine.tables import Table, problems_of
 
 __all__ = [
@@ -62,7 +62,10 @@ def _partial_class(method: Method) -> type[Table]:
         name: (Annotated[(info.annotation, Field(), *info.metadata)], None)
         for name, info in settings_class(method).model_fields.items()
     }
-    rules: Any = {"unlike": field_validator("bad_prompts")(unlike_good_prompts)}
+    rules: Any = {
+        "unlike": field_validator("bad_prompts")(unlike_good_prompts),
+        "limited": field_validator("kl_limit")(with_its_scorer),
+    }
     made: type[Table] = create_model(
         "PartialSettings", __base__=Table, __validators__=rules, **fields
     )

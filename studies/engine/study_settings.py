@@ -5,8 +5,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from studies.engine.limits import Number
 from studies.engine.problems import got
-from studies.engine.scorer_settings import Scorers
+from studies.engine.scorer_settings import SCORERS, Scorers
 from studies.engine.tables import Path, Table, fault, faults
 from studies.engine.targeting import UntouchedFractions, UntouchedLayers
 from studies.engine.texts import Name, Prose, Slug
@@ -62,6 +63,17 @@ def _different(entries: list[str]) -> list[str]:
     if not entries:
         raise fault("needs at least one entry")
     return entries
+
+
+def with_its_scorer(limit: float | None, info: ValidationInfo) -> float | None:
+    """Refuse a limit on what no scorer measures, where the scorers are given."""
+    scorers = info.data.get("scorers")
+    if limit is not None and scorers:
+        kinds = [SCORERS[one.scorer] for one in scorers]
+        if all(kind.limit != info.field_name for kind in kinds):
+            known = [name for name, kind in SCORERS.items() if kind.limit == info.field_name]
+            raise fault(f"needs the scorer {' or '.join(known)} among the scorers")
+    return limit
 
 
 def unlike_good_prompts(slug: str, info: ValidationInfo) -> str:
@@ -130,6 +142,16 @@ class StudySettings(Table):
         description="End a response as soon as it contains a marker: the same scores in less "
         "time, but the stored response is cut there.",
     )
+    staged_evaluation: bool = Field(
+        default=False,
+        description="Run cheap scorers first, and prune a trial that can no longer reach the "
+        "front, whatever the others would give; it counts as finished.",
+    )
+    kl_limit: Annotated[Number, Field(gt=0)] | None = Field(
+        None,
+        description="Prune a trial whose KL divergence is above this, in nats, before it "
+        "generates answers; above 0.5 a model is usually damaged.",
+    )
     dtypes: Annotated[list[Dtype], AfterValidator(_different)] = Field(
         ["auto", "float16", "bfloat16", "float32"],
         description="Number formats to load the model in; the first that works is used.",
@@ -157,3 +179,4 @@ class StudySettings(Table):
     )
 
     _unlike = field_validator("bad_prompts")(unlike_good_prompts)
+    _limited = field_validator("kl_limit")(with_its_scorer)

@@ -46,6 +46,7 @@ class Study(models.Model):
 
     # Counters beside the rows, so that a list of studies needs no join.
     n_finished = models.PositiveIntegerField(default=0)
+    n_pruned = models.PositiveIntegerField(default=0)  # of these, ended before all their scores
     n_failed = models.PositiveIntegerField(default=0)
     n_taken_over = models.PositiveIntegerField(default=0)  # from other studies; not in n_finished
     best = models.JSONField(default=list)  # best value of each objective: [{name, value, …}]

@@ -7,6 +7,7 @@ from studies.models.study import Study
 
 class TrialState(models.TextChoices):
     COMPLETE = "complete", "Complete"
+    PRUNED = "pruned", "Pruned"  # ended on purpose before all scorers had run
     FAILED = "failed", "Failed"
 
 
@@ -36,7 +37,9 @@ class Trial(models.Model):
     parameters = models.JSONField()  # nested, as in a parameter file
     details = models.JSONField(default=dict)  # what the method says: kernel, direction, others
     scores = models.JSONField(default=list)  # [{name, value, display, direction, …}]
-    values = models.JSONField(default=list)  # of the objectives, in the study's order
+    # Of the objectives, in the study's order; empty where a trial has not got all of them.
+    values = models.JSONField(default=list)
+    pruned = models.JSONField(default=dict)  # of a pruned trial: stage, stages, reason, excess
     is_pareto = models.BooleanField(default=False)
     error = models.TextField(blank=True)
     note = models.TextField(blank=True)  # people's own

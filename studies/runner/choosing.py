@@ -15,10 +15,11 @@ from studies.engine.ports import StopSignal
 from studies.engine.search_space import unflatten
 from studies.engine.session import Session
 from studies.jobs import Lease
-from studies.models import Study, Trial
+from studies.models import Study
 from studies.runner.asking import Asked, Asking
 from studies.runner.history import history_restore
 from studies.runner.ports import TrialReporter
+from studies.runner.telling import tell
 from studies.runner.turns import Turns, marks_alive
 
 logger = logging.getLogger(__name__)
@@ -102,10 +103,8 @@ class Choosing:
                 n_elsewhere += row is None  # else it is stored, and about to be told
             elif row is None:
                 lost.append(frozen)
-            elif row.state == Trial.State.COMPLETE:
-                search.tell_complete(self._optuna, frozen.number, row.values)
             else:
-                search.tell_failed(self._optuna, frozen.number)
+                tell(self._optuna, row)
         return lost, n_elsewhere
 
     def _restart(self, frozen: optuna.trial.FrozenTrial) -> Asked:

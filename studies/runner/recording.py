@@ -17,6 +17,7 @@ from studies.events import (
     Noted,
     TrialFailed,
     TrialFinished,
+    TrialPruned,
     event_record,
 )
 from studies.jobs import Lease
@@ -121,6 +122,57 @@ def trial_record(
             front=list(front.values_list("number", flat=True)),
             recommended=chosen,
             n_finished=study.n_finished,
+        ),
+    )
+    return trial
+
+
+@transaction.atomic
+def pruned_record(
+    lease: Lease,
+    number: int,
+    parameters: Json,
+    result: TrialResult,
+    objectives: Sequence[tuple[str, str]],
+) -> Trial:
+    """Store a pruned trial with the scores and responses that it has got. It is on no front.
+
+    It counts as finished: the study has had of it what was wanted.
+
+    Raises:
+        LeaseLostError: the job is no longer this worker's.
+    """
+    assert result.pruned is not None
+    lease.renew()
+    study = Study.objects.select_for_update(of=("self",)).get(pk=lease.study_id)
+    scores = {score.name: score.value for score in result.scores}
+    is_known = all(name in scores for name, _ in objectives)
+    trial = Trial.objects.create(
+        study=study,
+        number=number,
+        state=Trial.State.PRUNED,
+        parameters=parameters,
+        details=dict(result.details),
+        scores=[asdict(score) for score in result.scores],
+        values=[scores[name] for name, _ in objectives] if is_known else [],
+        pruned=asdict(result.pruned),
+        seconds=result.seconds,
+        finished_at=timezone.now(),
+    )
+    mark_enqueued(trial)
+    _responses_store(study, trial, result.responses)
+    study.n_finished, study.n_pruned = F("n_finished") + 1, F("n_pruned") + 1
+    study.seconds = F("seconds") + result.seconds
+    study.save(update_fields=["n_finished", "n_pruned", "seconds"])
+    study.refresh_from_db()
+    lease.progressed()
+    event_record(
+        study.pk,
+        TrialPruned(
+            trial=trial_out(trial),
+            reason=result.pruned.reason,
+            n_finished=study.n_finished,
+            n_pruned=study.n_pruned,
         ),
     )
     return trial

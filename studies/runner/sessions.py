@@ -17,6 +17,7 @@ import psutil
 import torch
 from django.conf import settings
 
+from studies.engine.disk_cache import DiskCache
 from studies.engine.methods import method_get
 from studies.engine.model_files import ModelRef, inspect_model, locate_model
 from studies.engine.parameters import Key, read_value
@@ -146,7 +147,14 @@ def _session_for(
         resolved=resolved_values(study.snapshot),
         reporter=ports,
         stop=ports,
+        cache=disk_cache(),
     )
+
+
+def disk_cache() -> DiskCache | None:
+    """Where studies find what earlier ones have computed of their model, if that is wanted."""
+    most_bytes = int(settings.CACHE_GB * 2**30)
+    return DiskCache(settings.CACHE_DIR, most_bytes) if most_bytes > 0 else None
 
 
 def _settings_of(study: Study) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from django.db.models import F
 
 from studies.engine.errors import EngineError
 from studies.engine.ports import Stopped
+from studies.events import Noted, event_record
 from studies.jobs import (
     Failure,
     Lease,
@@ -30,6 +31,10 @@ from studies.runner.sessions import prepared_session, session_drop
 from studies.runner.trial_loop import TrialLoop
 
 logger = logging.getLogger(__name__)
+ALL_PRUNED = (
+    "Every trial was pruned, so there is none to choose from. "
+    "Fork the study with a higher limit or weaker parameters."
+)
 
 
 def run(lease: Lease, lease_lost: threading.Event) -> None:
@@ -103,6 +108,8 @@ def _end(lease: Lease, status: Status, failure: Failure | None = None) -> None:
         study_transition(lease.study_id, to=Status.QUEUED, reason="It was extended.")
         job_enqueue(lease.study_id, JobKind.STUDY_RUN)  # this worker looks for it next
         return
+    if status is Status.COMPLETED:
+        _note_if_all_pruned(lease)
     failure = failure or Failure("", "", "")
     study_transition(
         lease.study_id,
@@ -111,6 +118,12 @@ def _end(lease: Lease, status: Status, failure: Failure | None = None) -> None:
         error_code=failure.code,
         error_advice=failure.advice,
     )
+
+
+def _note_if_all_pruned(lease: Lease) -> None:
+    ended = Study.objects.filter(pk=lease.study_id, n_pruned__gt=0, n_taken_over=0)
+    if ended.filter(n_pruned=F("n_finished")).exists():
+        event_record(lease.study_id, Noted(text=ALL_PRUNED))
 
 
 def _was_extended(lease: Lease) -> bool:

@@ -19,15 +19,17 @@ from studies.engine import search
 from studies.engine.errors import EngineError
 from studies.engine.parameters import nest
 from studies.engine.ports import Stopped, StopSignal
+from studies.engine.pruning import Front
 from studies.engine.results import TrialResult
 from studies.engine.session import Session
 from studies.events import TrialStarted, event_record
 from studies.jobs import Lease, LeaseLostError
-from studies.models import Study
+from studies.models import Study, Trial
 from studies.runner.asking import Asked, Parameters
 from studies.runner.choosing import Choosing
 from studies.runner.ports import TrialReporter
-from studies.runner.recording import failure_record, trial_record
+from studies.runner.recording import failure_record, pruned_record, trial_record
+from studies.runner.telling import tell
 
 logger = logging.getLogger(__name__)
 MOST_FAILURES = 5  # in a row; then it is the study that fails, not a trial
@@ -126,7 +128,7 @@ class TrialLoop:
         """Evaluate trials side by side; False if that failed, whichever is at fault."""
         self.reporter.trial = min(begun)
         try:
-            results = self.session.evaluate_many(list(begun.values()))
+            results = self.session.evaluate_many(list(begun.values()), **self._rivals())
         except NO_FAULT:
             raise
         except Exception:
@@ -141,7 +143,7 @@ class TrialLoop:
         self.reporter.trial = number
         started = time.perf_counter()
         try:
-            result = self.session.evaluate(parameters)
+            result = self.session.evaluate(parameters, **self._rivals())
         except NO_FAULT:
             raise
         except Exception as error:
@@ -150,10 +152,20 @@ class TrialLoop:
             return
         self._store(number, parameters, result)
 
+    def _rivals(self) -> dict[str, Front]:
+        """By what a study that prunes judges its next trials, as a keyword: the front as it is.
+
+        Whatever other trials come to meanwhile, those that it beats stay beaten.
+        """
+        if not self.session.may_prune:
+            return {}
+        front = Trial.objects.filter(study=self.study, is_pareto=True).order_by("number")
+        return {"front": dict(front.values_list("number", "values"))}
+
     def _store(self, number: int, parameters: Parameters, result: TrialResult) -> None:
-        nested = nest(parameters)
-        row = trial_record(self.lease, number, nested, result, self.session.objectives)
-        search.tell_complete(self.optuna_study, number, row.values)
+        record = pruned_record if result.pruned else trial_record
+        row = record(self.lease, number, nest(parameters), result, self.session.objectives)
+        tell(self.optuna_study, row)
         self.reporter.trial_took(result.seconds)
         self.failures = 0
         self.n_stored += 1

@@ -65,6 +65,7 @@ def _trials(study: Study, space: Mapping[Key, Value]) -> list[TrialRecord]:
             finished_at=row["finished_at"],
             is_front=row["is_pareto"],
             is_taken_over=row["source"] == Trial.Source.TAKEN_OVER,
+            is_pruned=row["state"] == Trial.State.PRUNED,
         )
         for row in rows
     ]

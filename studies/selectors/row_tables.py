@@ -31,7 +31,7 @@ class Table:
 def trial_table(study: Study, number: int | None = None) -> Table:
     """Every trial, or one, with parameters and scores in columns of their own."""
     columns = [
-        *("number", "state", "source", "pareto", "recommended", "seconds", "finished_at"),
+        *("number", "state", "pruned_stage", "pruned_reason", "source", "pareto", "recommended", "seconds", "finished_at"),
         *(column for name in _score_names(study) for column in _score_columns(name)),
         *_held_out_columns(study),
         *dict.fromkeys(_parameter_column(p["name"], p["component"]) for p in study.snapshot["parameters"]),
@@ -68,6 +68,7 @@ def _trial_row(trial: Trial, chosen: int | None, held_out: Sequence[Json]) -> tu
     if held_out:
         nested["held_out"] = held_out
     flat = nested | {"tags": ", ".join(nested["tags"])}
+    flat |= {f"pruned_{name}": trial.pruned.get(name, "") for name in ("stage", "reason")}
     for score in trial.scores:
         flat |= _score_cells(score["name"], score)
     for score in held_out:

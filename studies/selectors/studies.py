@@ -76,6 +76,7 @@ def study_summary(study: Study, places: Mapping[Any, int] | None = None) -> Json
         "queue_place": places.get(study.pk),
         "n_trials": study.n_trials,
         "n_finished": study.n_finished,
+        "n_pruned": study.n_pruned,
         "n_failed": study.n_failed,
         "n_taken_over": study.n_taken_over,
         "best": study.best,

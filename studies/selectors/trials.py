@@ -18,7 +18,7 @@ def trials_of(
 ) -> QuerySet[Trial]:
     """Return a study's trials in the order of their numbers, filtered where asked."""
     related = ("origin", "queued__origin")
-    heavy = ("parameters", "details", "scores", "values", "error")
+    heavy = ("parameters", "details", "scores", "values", "pruned", "error")
     trials = Trial.objects.filter(study=study).order_by("number").select_related(*related)
     trials = trials.defer(*(f"{one}__{name}" for one in related for name in heavy))
     trials = trials.prefetch_related("tag_rows")
@@ -105,6 +105,7 @@ def _row(trial: Trial, chosen: int | None) -> Json:
         "recommended": trial.is_pareto and trial.number == chosen,
         "note": trial.note,
         "tags": [row.tag for row in trial.tag_rows.all()],
+        "pruned": trial.pruned or None,
         "error": trial.error,
     }
 

@@ -135,7 +135,7 @@ def study_analysis(request: HttpRequest, study_id: UUID) -> HttpResponse:
     context = {
         "study": study,
         "page_data": page_data,
-        "has_trials": study.n_finished + study.n_taken_over > 0,
+        "has_trials": study.n_finished - study.n_pruned + study.n_taken_over > 0,
     }
     context["has_front"] = len(names) > 1
     return render(request, "studies/analysis.html", context)

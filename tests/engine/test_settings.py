@@ -61,6 +61,12 @@ def problems(call, raw):
             {"orthogonalize_direction": "yes"},
             'settings.orthogonalize_direction: must be true or false, not text (got "yes")',
         ),
+        (
+            {"kl_limit": 0.5, "scorers": [KEYWORDS]},
+            "settings.kl_limit: needs the scorer KLDivergence among the scorers",
+        ),
+        ({"kl_limit": 0}, "settings.kl_limit: must be above 0 (got 0)"),
+        ({"kl_limit": "0.5"}, 'settings.kl_limit: must be a number, not text (got "0.5")'),
         ({"dtypes": []}, "settings.dtypes: needs at least one entry"),
         ({"dtypes": ["auto", "auto"]}, 'settings.dtypes[1]: appears twice (got "auto")'),
         (

@@ -119,7 +119,7 @@ def test_the_kept_session_measures_afterwards_what_it_measured_before(found):
 def test_any_trials_can_be_named_but_only_those_that_have_a_result(found):
     assert rescore(found, trials=[1]).job.payload["trials"] == [1]
     assert problems(found, trials=[0, 2, 7, 0]) == {
-        ("trials[1]", "trial 2 has failed; only complete trials can be scored"),
+        ("trials[1]", "trial 2 is failed; only complete trials can be scored"),
         ("trials[2]", "the study has no trial 7"),
         ("trials[3]", "appears twice (got 0)"),
     }

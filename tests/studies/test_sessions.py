@@ -120,3 +120,22 @@ def test_what_a_study_found_by_trying_is_not_searched_again(make_tiny_study, mon
     facts = get(study).facts
 
     assert (facts.batch_size, facts.response_prefix) == (2, "So")
+
+
+def test_a_later_study_recalls_what_the_original_computed(make_tiny_study, settings, tmp_path):
+    settings.CACHE_GB, settings.CACHE_DIR = 1, tmp_path / "cache"
+    first = get(make_tiny_study())
+    kept = sorted(settings.CACHE_DIR.rglob("*.safetensors"))
+    sessions.session_drop()
+    second = get(make_tiny_study(n_trials=9, kl_limit=0.5))
+
+    assert len(kept) == 4, "the answers to two sets, and the residuals of two"
+    assert sorted(settings.CACHE_DIR.rglob("*.safetensors")) == kept
+    assert second.session is not first.session
+    assert second.facts == first.facts
+
+
+def test_nothing_is_kept_where_no_room_is_given(make_tiny_study, settings, tmp_path):
+    settings.CACHE_GB, settings.CACHE_DIR = 0, tmp_path / "cache"
+    get(make_tiny_study())
+    assert not settings.CACHE_DIR.exists()

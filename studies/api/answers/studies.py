@@ -65,7 +65,8 @@ class StudyRow(Schema):
     status_label: str
     queue_place: int | None
     n_trials: int = Field(description="How many finished trials are wanted.")
-    n_finished: int
+    n_finished: int = Field(description="Pruned trials included.")
+    n_pruned: int = Field(description="Finished trials that ended before all their scores.")
     n_failed: int
     n_taken_over: int = Field(description="Trials of other studies, beside its own.")
     best: list[Json] = Field(description="The best value of each objective.")

@@ -21,9 +21,15 @@ class ScoreOut(Schema):
     hits: int | None = Field(None, description="Of a share: how many of them counted.")
 
 
+class PrunedOut(Schema):
+    stage: int = Field(description="Behind which stage of scorers the trial ended: 1, 2 …")
+    stages: int
+    reason: str
+
+
 class TrialOut(Schema):
     number: int
-    state: str
+    state: str = Field(description="complete, pruned (ended before all its scores) or failed")
     source: str = Field(description="sampled, enqueued or taken_over")
     origin: TrialRef | None = Field(
         description="Where it was measured, or whose parameters it tried."
@@ -34,7 +40,7 @@ class TrialOut(Schema):
     )
     direction: str = Field(description="In words; empty where the method has none.")
     details: Json = Field(description="What else the method says of the trial, by name.")
-    scores: list[ScoreOut]
+    scores: list[ScoreOut] = Field(description="Of a pruned trial, those that it has got.")
     seconds: float
     pareto: bool
     recommended: bool = Field(
@@ -43,6 +49,7 @@ class TrialOut(Schema):
     )
     note: str
     tags: list[str]
+    pruned: PrunedOut | None = Field(description="Why and when it was pruned, if it was.")
     error: str | None
 
 

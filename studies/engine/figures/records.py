@@ -30,12 +30,13 @@ class TrialRecord:
     """One ended trial."""
 
     number: int
-    values: Sequence[float]  # of the objectives; empty for a failed trial
+    values: Sequence[float]  # of the objectives; empty for a trial that is not complete
     parameters: Mapping[Key, float | str]
     started_at: datetime
     finished_at: datetime
     is_front: bool = False
     is_taken_over: bool = False  # measured by another study, at another time
+    is_pruned: bool = False
 
     @property
     def is_complete(self) -> bool:
@@ -73,7 +74,7 @@ def label_of(key: Key) -> str:
 def memory_study(record: StudyRecord, objective: int | None = None) -> optuna.Study:
     """An Optuna study of the complete trials, of one objective or (None) of all.
 
-    Trials keep their numbers, with failed ones in the gaps. A trial whose parameters lie
+    Trials keep their numbers, with failed ones in the gaps and for those that were pruned. A trial whose parameters lie
     outside the space (a fork may have taken it over) is a failed one too.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)

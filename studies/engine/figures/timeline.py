@@ -30,12 +30,21 @@ def timeline(record: StudyRecord, objective: int) -> Json:
             ],
         ),
         (
+            "Pruned trial",
+            ".",
+            [
+                (TRIALS, t.started_at, t.finished_at, f"trial {t.number} pruned")
+                for t in own
+                if t.is_pruned
+            ],
+        ),
+        (
             "Failed trial",
             "x",
             [
                 (TRIALS, t.started_at, t.finished_at, f"trial {t.number} failed")
                 for t in own
-                if not t.is_complete
+                if not (t.is_complete or t.is_pruned)
             ],
         ),
     ]

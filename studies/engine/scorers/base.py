@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from jaxtyping import Float
@@ -120,6 +120,17 @@ def as_score(scorer: Scorer, measured: Measured, baseline: float) -> Score:
         n=measured.n,
         hits=measured.hits,
     )
+
+
+def needs_of(scorers: Sequence[Scorer], *, whole: bool = False) -> list[Need]:
+    """What these scorers read; `whole`: no response ends before the model ends it."""
+    needs = [need for scorer in scorers for need in scorer.needs]
+    return [replace(need, settled=None) for need in needs] if whole else needs
+
+
+def responses_of(measured: Sequence[Measured]) -> list[ResponseSet]:
+    """The answers that were read, of each scorer that reads any."""
+    return [one.responses for one in measured if one.responses is not None]
 
 
 def refuse_non_finite(name: str, value: float) -> None:

@@ -1,9 +1,13 @@
 """Results in a browser: answers are judged, trials filtered, figures drawn, notes shared."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
+from studies.events import TrialPruned, event_record
 from studies.models import AnswerLabel, Study
+from studies.selectors import trial_out
 from tests.conftest import make_responses
 
 pytestmark = pytest.mark.browser
@@ -157,3 +161,32 @@ def test_figures_follow_a_running_study(visit, study, finish):
 
     expect(page.locator("#n-ended")).to_have_text("1")
     expect(history.locator(".main-svg").first).to_be_visible()
+
+
+def test_a_trial_that_is_pruned_appears_with_what_it_has_got_and_without_a_point(
+    visit, study, finish, make_trial
+):
+    finish(study, 0, 0.8, front=[0])
+    visitor = visit()
+    page = visitor.goes_to(f"/studies/{study.pk}/")
+    expect(page.locator("body")).to_have_attribute("data-connection", "live")
+    why = {"stage": 2, "stages": 3, "reason": "Trial 0 beats it."}
+    score = {"name": "Keywords", "value": 0.9, "display": "90/100", "direction": "minimize",
+             "baseline": 1.0, "low": None, "high": None}  # fmt: skip
+    trial = make_trial(study, 1, state="pruned", scores=[score], values=[], pruned=why)
+    event_record(study.pk, TrialPruned(trial=trial_out(trial), reason=why["reason"],
+                                       n_finished=2, n_pruned=1))  # fmt: skip
+
+    row = page.locator('#trials tr[data-number="1"]')
+    expect(row).to_contain_text("pruned")
+    expect(row).to_contain_text("90/100")
+    expect(page.locator("#text-trials")).to_have_text("2 of 40 trials")
+    expect(page.locator("#tile-pruned")).to_have_text("1")
+    expect(page.locator("#pareto canvas")).to_have_attribute(
+        "aria-label", re.compile(": 1 trials")
+    )
+    page.get_by_label("State of trials").select_option("pruned")
+    expect(page.locator("#trials tbody tr")).to_have_count(1)
+    row.click()
+    expect(page.locator("#trial")).to_contain_text("Pruned behind stage 2 of 3: Trial 0 beats it.")
+    assert visitor.complaints == []

@@ -78,7 +78,7 @@ keepConnected({
     if (!message.number || message.number <= lastEvent) return true;
     if (message.number !== lastEvent + 1) return false;
     lastEvent = message.number;
-    if (message.kind !== "trial_finished" && message.kind !== "trial_failed") return true;
+    if (!["trial_finished", "trial_pruned", "trial_failed"].includes(message.kind)) return true;
     ended += 1;
     setText(byId("n-ended"), String(ended));
     showLater();

@@ -4,7 +4,7 @@ import { scoreNames, scoreValue } from "./derived.js";
 import { el, setText, toggle } from "./dom.js";
 import { flatParameters } from "./format.js";
 
-const STATES = { "": "any state", complete: "complete", failed: "failed" };
+const STATES = { "": "any state", complete: "complete", pruned: "pruned", failed: "failed" };
 
 /**
  * @param {() => void} changed called when a filter has changed
@@ -128,6 +128,6 @@ function choiceField(label, choices, read, changed) {
 function words(trial) {
   const parameters = flatParameters(trial.parameters).map(([, value]) => value);
   const scores = (trial.scores ?? []).map((score) => score.display);
-  return [`trial ${trial.number}`, ...trial.tags ?? [], trial.note, trial.error, ...parameters, ...scores]
+  return [`trial ${trial.number}`, ...trial.tags ?? [], trial.note, trial.error, trial.pruned?.reason, ...parameters, ...scores]
     .join("\n").toLowerCase();
 }

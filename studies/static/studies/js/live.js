@@ -62,7 +62,7 @@ const draw = throttled(drawNow, DRAW_EVERY);
 const tell = mountBrowserNotice(/** @type {HTMLButtonElement} */ (byId("browser-notice")), store.state);
 store.subscribe((state, kind) => {
   tell(state, kind);
-  if (["status_changed", "trial_finished", "trial_failed"].includes(kind)) refresh();
+  if (["status_changed", "trial_finished", "trial_pruned", "trial_failed"].includes(kind)) refresh();
   draw();
 });
 
@@ -129,7 +129,8 @@ window.addEventListener("hashchange", () => {
 });
 
 function hasAnswers(number) {
-  return number !== null && store.state.trials.get(number)?.state === "complete";
+  const state = store.state.trials.get(number)?.state;
+  return state === "complete" || state === "pruned"; // one that was pruned late has some
 }
 
 /** Charts without a point would show made-up axes. */

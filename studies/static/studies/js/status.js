@@ -75,6 +75,8 @@ function drawNumbers(state) {
   const parts = [memory.ram_bytes && bytes(memory.ram_bytes), memory.gpu_bytes && `GPU ${bytes(memory.gpu_bytes)}`];
   setText(byId("tile-memory"), active ? parts.filter(Boolean).join(" · ") || "–" : "–");
   setText(byId("tile-seconds"), duration(state.seconds));
+  setText(byId("tile-pruned"), String(state.n_pruned));
+  toggle(byId("tile-pruned-box"), state.n_pruned > 0);
   setText(byId("tile-failed"), String(state.n_failed));
   toggle(byId("tile-failed-box"), state.n_failed > 0);
 }

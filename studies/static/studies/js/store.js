@@ -53,6 +53,10 @@ const REDUCERS = {
     for (const trial of state.trials.values()) placeOnFront(state, trial);
     state.n_finished = event.n_finished;
   },
+  trial_pruned(state, event) {
+    keepTrial(state, event.trial);
+    Object.assign(state, { n_finished: event.n_finished, n_pruned: event.n_pruned });
+  },
   trial_failed(state, event) {
     keepTrial(state, event.trial);
   },

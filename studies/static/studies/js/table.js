@@ -5,11 +5,13 @@ import { el, setText } from "./dom.js";
 import { mountFilters } from "./filters.js";
 import { duration, number } from "./format.js";
 import { sourcePill } from "./origin.js";
+import { prunedText } from "./pruned.js";
 
 const PAGE = 100; // rows; more on request, so that ten thousand trials stay quick
 export const RECOMMENDED =
   "The knee: nearest to the front's best value of every objective, each in its own full span";
-const STATES = { complete: "", failed: "failed", interrupted: "interrupted" };
+const STATES = { complete: "", pruned: "pruned", failed: "failed", interrupted: "interrupted" };
+const SCORED = new Set(["complete", "pruned"]); // have scores, or some of them
 
 /**
  * @param {HTMLElement} root
@@ -167,9 +169,11 @@ export function mountTable(root, { select }) {
 
   function countText(n) {
     const front = [...state.trials.values()].filter((t) => t.pareto).length;
+    const pruned = [...state.trials.values()].filter((t) => t.state === "pruned").length;
     const all = filters.isActive() ? `${n} of ${state.trials.size}` : String(n);
+    const rest = pruned ? ` · ${pruned} pruned` : "";
     const more = state.is_partial ? " · reading older ones …" : "";
-    return `${all} ${all === "1" ? "trial" : "trials"} · ${front} on the front${more}`;
+    return `${all} ${all === "1" ? "trial" : "trials"} · ${front} on the front${rest}${more}`;
   }
 
   function rowFor(trial) {
@@ -189,8 +193,9 @@ export function mountTable(root, { select }) {
         ...(trial.tags ?? []).map((tag) => el("span", { class: "tag" }, tag)),
         trial.note && el("span", { class: "pill", title: trial.note }, "note"),
         sourcePill(trial),
-        STATES[trial.state] && el("span", { class: `pill ${trial.state}` }, STATES[trial.state])),
-      ...(trial.state === "complete" ? names.map((name) => scoreCell(trial, name)) : [failure(trial)]),
+        STATES[trial.state] && el("span",
+          { class: `pill ${trial.state}`, title: prunedText(trial) }, STATES[trial.state])),
+      ...(SCORED.has(trial.state) ? names.map((name) => scoreCell(trial, name)) : [failure(trial)]),
       el("td", { class: "num" }, duration(trial.seconds)),
     );
     rows.set(trial.number, { row, trial });

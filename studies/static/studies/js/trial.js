@@ -6,6 +6,7 @@ import { byId, el, setText, toggle } from "./dom.js";
 import { duration, flatParameters, number, value } from "./format.js";
 import { mountKernel } from "./kernel.js";
 import { originLine, sourcePill } from "./origin.js";
+import { prunedText } from "./pruned.js";
 import { RECOMMENDED } from "./table.js";
 
 /** @param {HTMLElement} root @param {string} studyUrl */
@@ -42,7 +43,8 @@ export function mountTrial(root, studyUrl) {
     drawn = trial;
     drawAnnotation(trial.number, { notes: trial.note, tags: trial.tags });
     head.replaceChildren(...headParts(trial, studyUrl));
-    origin.replaceChildren(originLine(trial) ?? "");
+    const pruned = trial.pruned && el("p", { class: "callout" }, prunedText(trial));
+    origin.replaceChildren(originLine(trial) ?? "", pruned ?? "");
     scores.replaceChildren(trial.scores.length ? scoreTable(trial, state) : failure(trial));
     parameters.replaceChildren(...parameterList(trial));
     showKernel(trial);
