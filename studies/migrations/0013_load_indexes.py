@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("studies", "0011_rescore"),
+        ("studies", "0012_pruned_trials"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
