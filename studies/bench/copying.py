@@ -25,7 +25,7 @@ def copy_rows(pairs: Sequence[tuple[Study, Study]]) -> None:
 
 def _statement(model: type[models.Model]) -> str:
     quote = connection.ops.quote_name
-    columns = [field.column for field in model._meta.concrete_fields]  # noqa: SLF001 - Django's way
+    columns = [field.column or "" for field in model._meta.concrete_fields]  # noqa: SLF001
     copied = ", ".join(quote(column) for column in columns if column not in _KEPT)
     table = quote(model._meta.db_table)  # noqa: SLF001
     return (

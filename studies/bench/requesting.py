@@ -113,9 +113,9 @@ def at_once(site: Site, probes: Sequence[Probe], n_clients: int, seconds: float)
         taken = []
         with site.client() as ask:
             for probe in cycle([*probes[number:], *probes[:number]]):
-                if time.perf_counter() > until:
-                    return taken
                 taken.append(ask(probe)[0])
+                if time.perf_counter() > until:
+                    break
         return taken
 
     begun = time.perf_counter()

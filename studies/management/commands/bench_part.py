@@ -2,7 +2,8 @@
 
 import json
 from argparse import ArgumentParser
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -11,6 +12,8 @@ from studies.bench.filling import fill
 from studies.bench.installation import MARK
 from studies.bench.queries import queries_of
 from studies.bench.writing import write_events
+
+Json = dict[str, Any]
 
 
 class Command(BaseCommand):
@@ -28,4 +31,8 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(PARTS[part](**json.loads(options))))
 
 
-PARTS: Final = {"fill": fill, "queries": queries_of, "events": write_events}
+PARTS: Final[dict[str, Callable[..., Json]]] = {
+    "fill": fill,
+    "queries": queries_of,
+    "events": write_events,
+}
