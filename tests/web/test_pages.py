@@ -223,7 +223,7 @@ def test_the_page_of_a_trial_needs_few_queries(
     study = make_study(owner=owner)
     for number in range(20):
         make_trial(study, number, is_pareto=True, responses=False)
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         client.get(f"/studies/{study.pk}/trials/10/")
 
 
