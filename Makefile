@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: run test lint fix bench install install-dev quickstart
+.PHONY: run test lint fix bench bench-web install install-dev quickstart
 
 run: quickstart
 	@PORT=$${PORT:-8000} exec honcho start
@@ -32,6 +32,9 @@ fix: install-dev
 
 bench: install-dev  ## trials per minute beside an arm that works like the reference tool
 	python -m studies.engine.bench
+
+bench-web: install-dev  ## pages, API and live events with 10,000 studies of 200 trials
+	python -m studies.bench
 
 quickstart: install
 	@python manage.py quickstart

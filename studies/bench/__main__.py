@@ -4,13 +4,12 @@ import argparse
 import json
 import platform
 import sys
-import tempfile
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import psutil
@@ -30,7 +29,7 @@ N_STARTS: Final = 3
 def main() -> int:
     """Measure everything, and say it as a table."""
     options = _options()
-    with tempfile.TemporaryDirectory(prefix="bench-web-", dir=options.folder) as folder:
+    with nullcontext(options.keep) if options.keep else TemporaryDirectory() as folder:
         found = _measured(options, Path(folder))
     _say(report.as_text(found))
     if options.json:
@@ -81,11 +80,8 @@ def _measured(options: argparse.Namespace, folder: Path) -> Json:
 
 
 def _filled(installation: Installation, n_studies: int, n_trials: int, n_large: int) -> Json:
-    _say(f"Filling a database with {n_studies} studies of {n_trials} trials, and one of {n_large}")
-    begun = time.perf_counter()
-    installation.set_up()
-    filled = installation.part("fill", n_studies=n_studies, n_trials=n_trials, n_large=n_large)
-    return filled | {"seconds": time.perf_counter() - begun}
+    _say(f"A database with {n_studies} studies of {n_trials} trials, and one of {n_large}")
+    return installation.fill(n_studies=n_studies, n_trials=n_trials, n_large=n_large)
 
 
 def _starts(installation: Installation) -> float:
@@ -121,7 +117,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=100, help="of each address, at most")
     parser.add_argument("--seconds", type=float, default=8, help="for each address, about")
     parser.add_argument("--idle", type=float, default=10, help="seconds to look at rest")
-    parser.add_argument("--folder", type=Path, help="for the databases; 4 KB a trial")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="keep and reuse databases there"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
     return parser.parse_args()
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from studies.engine.model import LoadedModel
 from studies.engine.prefill import LayeredPass
-from studies.engine.reading_order import pieces
-from studies.engine.reuse import Picked, Reuse
+from studies.engine.reading_order import in_parts, pieces
+from studies.engine.reuse import Known, Picked, Reuse, Twins
 from studies.engine.row_cache import RowCache
 
 # Where the rounds end in which the original's answers are tried. A refusal shows itself in the
@@ -87,48 +87,64 @@ class Drafting:
     ) -> Iterator[Tried]:
         """What the model says to drafts, whose first tokens have a place in each row."""
         drafts = {row: draft for row, draft in drafts.items() if len(draft) > 1}
-        if is_original:
-            for part in self._parts(sorted(drafts, key=self.reuse.starts.__getitem__), drafts):
-                yield self._try(part, drafts, places, self._picked(part))
-        else:
-            for part in self._parts(sorted(drafts, key=lambda row: -len(drafts[row])), drafts):
-                yield self._try(part, drafts, places, None)
+        rows = sorted(drafts, key=lambda row: -len(drafts[row]))
+        for part in self._parts(rows, [len(drafts[row]) for row in rows]):
+            yield self._try(part, drafts, places, is_original=is_original)
 
-    def _parts(self, rows: Sequence[int], drafts: Mapping[int, Draft]) -> Iterator[Sequence[int]]:
+    def _parts(self, rows: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
         if not rows:
             return
-        longest = max(len(drafts[row]) for row in rows)
         vocabulary = int(self.loaded.model.config.get_text_config().vocab_size)
-        for part in pieces(len(rows), longest, most_rows=_LOGITS // (longest * vocabulary)):
-            yield rows[part]
+        starts = [self.reuse.starts[row] for row in rows]
+        order, parts = in_parts(lengths, starts, self.loaded.device)
+        for part in parts:
+            some = [rows[place] for place in order[part]]
+            most = _LOGITS // (max(lengths[place] for place in order[part]) * vocabulary)
+            for piece in pieces(len(some), 1, most_rows=most):
+                yield some[piece]
 
-    def _picked(self, rows: Sequence[int]) -> Callable[[Places], Picked]:
-        kept = self.reuse.kept
-        assert kept is not None
-        own = [self.reuse.kept_rows[row] for row in rows]
-        return lambda places: Picked(kept.own, own, places - kept.batch.prefix)
+    def _twins(self, rows: Sequence[int], drafts: Mapping[int, Draft]) -> dict[int, int]:
+        """The row that changes least among those with the same prompt and draft, for each."""
+        same: dict[tuple[int, Draft], int] = {}
+        keys = {row: (self.reuse.places[row], tuple(drafts[row])) for row in rows}
+        for row in rows:
+            other = same.setdefault(keys[row], row)
+            if self.reuse.starts[row] > self.reuse.starts[other]:
+                same[keys[row]] = row
+        return {row: same[keys[row]] for row in rows}
 
     def _try(
         self,
         rows: Sequence[int],
         drafts: Mapping[int, Draft],
         first_places: Int[Tensor, " row"],
-        picked: Callable[[Places], Picked] | None,
+        *,
+        is_original: bool,
     ) -> Tried:
-        device = first_places.device
+        device, starts = first_places.device, self.reuse.starts
+        twins: dict[int, int] = {} if is_original else self._twins(rows, drafts)
+        # A row that computes for others does so from the first layer on.
+        begins = {row: 0 if twins.get(row) == row else starts[row] for row in rows}
+        rows = sorted(rows, key=lambda row: (begins[row], twins.get(row) != row))
         chosen = torch.tensor(rows, device=device)
         width = max(len(drafts[row]) for row in rows)
         padded = [[*drafts[row], *[0] * (width - len(drafts[row]))] for row in rows]
         tokens = torch.tensor(padded, device=device)
-        places = torch.arange(width - 1, device=device) + first_places[chosen, None]
-        one = LayeredPass(
-            self.loaded,
-            [self.reuse.starts[row] for row in rows],
-            picked and picked(places),
-            {},
-        )
+        columns = torch.arange(width - 1, device=device) + first_places[chosen, None]
+        if is_original:
+            known = self._original_states(rows, columns)
+        else:
+            order = {row: place for place, row in enumerate(rows)}
+            known = Twins(self.cache, chosen, columns, [order[twins[row]] for row in rows])
+        one = LayeredPass(self.loaded, [begins[row] for row in rows], known, {})
         one.cache = self.cache
         one.on_rows = lambda n: self.on_rows(chosen[:n])
-        logits = one.follow(tokens[:, :-1], places, chosen)
+        logits = one.follow(tokens[:, :-1], columns, chosen)
         peaks, predicted = logits.max(dim=-1)
         return Tried(chosen, tokens, predicted.to(device), peaks.to(device))
+
+    def _original_states(self, rows: Sequence[int], columns: Places) -> Known:
+        kept = self.reuse.kept
+        assert kept is not None
+        own = [self.reuse.kept_rows[row] for row in rows]
+        return Picked(kept.own, own, columns - kept.batch.prefix)

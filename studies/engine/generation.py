@@ -227,6 +227,7 @@ class _Work:
             parts=parts,
             kept=kept,
             kept_rows=rows,
+            places=places,
             guess=lambda row, first: memory.answered.find(places[row], first),
         )
 

@@ -20,7 +20,7 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from studies.engine.model import LoadedModel
 from studies.engine.prompts import TokenBatch
-from studies.engine.reuse import Picked, Reuse, States
+from studies.engine.reuse import Known, Picked, Reuse, States
 from studies.engine.row_cache import RowCache
 
 Rows = Int[Tensor, " row"]
@@ -177,7 +177,7 @@ class LayeredPass:
         self,
         loaded: LoadedModel,
         starts: Sequence[int],
-        kept: Picked | None,
+        kept: Known | None,
         options: dict[str, Any],
     ) -> None:
         self._loaded, self._kept, self._options = loaded, kept, options
@@ -273,7 +273,7 @@ class LayeredPass:
         n_before = self._active[index - 1]
         if n == n_before:
             return hidden
-        return torch.cat([hidden, self._kept.inputs(index, slice(n_before, n))])
+        return torch.cat([hidden, self._kept.inputs(index, slice(n_before, n), hidden)])
 
     def _only_last(
         self, forward: Callable[..., Any], hidden: Tensor, *args: object, **kwargs: object
@@ -288,7 +288,7 @@ class LayeredPass:
     def _finished(self, hidden: Tensor, n: int) -> Tensor:
         """What goes on behind the last layer: of prompts, nothing but the last token."""
         if self._kept is not None and n < self._n_rows:
-            hidden = torch.cat([hidden, self._kept.inputs(-1, slice(n, None))])
+            hidden = torch.cat([hidden, self._kept.inputs(-1, slice(n, None), hidden)])
         if self.record:
             self.inputs.append(hidden)
         return hidden if self._lasts is None else self._at_last(hidden)

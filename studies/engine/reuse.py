@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from studies.engine.prompts import TokenBatch
+from studies.engine.row_cache import RowCache
 
+Rows = Int[Tensor, " row"]
 Tokens = Int[Tensor, "row token"]
 
 
@@ -59,8 +61,19 @@ class Reuse:
     kept: Kept | None = None
     kept_rows: Sequence[int] = ()  # where each row stands in it
     # How the answer of a row may go on that begins with a token; empty: nobody knows.
+    places: Sequence[int] = ()  # the prompt of each row
     guess: Callable[[int, int], Sequence[int]] = lambda row, first: ()
     keep: Callable[[States | None, States], None] | None = None  # takes the original's states
+
+
+class Known(Protocol):
+    """Where rows get from what a forward pass does not compute for them."""
+
+    def inputs(self, layer: int, part: slice, hidden: Tensor) -> Tensor:
+        """What some rows read at a layer (-1: the final output); `hidden`: what others do."""
+
+    def keys_and_values(self, layer: int, part: slice) -> tuple[Tensor, Tensor]:
+        """What attention sees of them."""
 
 
 class Picked:
@@ -70,7 +83,9 @@ class Picked:
         """`tokens`: the same of every row, or those of each."""
         self._states, self._rows, self._tokens = states, torch.tensor(rows), tokens
 
-    def inputs(self, layer: int, part: slice) -> Float[Tensor, "row token d_model"]:
+    def inputs(
+        self, layer: int, part: slice, hidden: Tensor
+    ) -> Float[Tensor, "row token d_model"]:
         return self._pick(self._states.inputs[layer], part)
 
     def keys_and_values(self, layer: int, part: slice) -> tuple[Tensor, Tensor]:
@@ -83,3 +98,20 @@ class Picked:
         if isinstance(self._tokens, slice):
             return tensor[rows][:, self._tokens]
         return tensor[rows[:, None], self._tokens[part].to(tensor.device)]
+
+
+class Twins:
+    """Rows that read the same behind the same prompt: one of them computes what none changes."""
+
+    def __init__(self, cache: RowCache, rows: Rows, columns: Tokens, twins: Sequence[int]) -> None:
+        """`twins`: which row of the pass does so for each."""
+        self._cache, self._rows, self._columns = cache, rows, columns
+        self._twins = torch.tensor(twins, device=rows.device)
+
+    def inputs(
+        self, layer: int, part: slice, hidden: Tensor
+    ) -> Float[Tensor, "row token d_model"]:
+        return hidden[self._twins[part].to(hidden.device)]
+
+    def keys_and_values(self, layer: int, part: slice) -> tuple[Tensor, Tensor]:
+        return self._cache.at(layer, self._rows[self._twins[part]], self._columns[part])

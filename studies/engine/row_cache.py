@@ -98,6 +98,13 @@ class RowCache(Cache):
         keys, values = cast(tuple[Tensor, Tensor], self._known[layer])
         return keys[:, :, part], values[:, :, part]
 
+    def at(self, layer: int, rows: Rows, columns: Columns) -> tuple[Tensor, Tensor]:
+        """Keys and values of a layer, of some rows in columns of their own."""
+        known = cast(tuple[Tensor, Tensor], self._known[layer])
+        places = rows.to(known[0].device)[:, None], columns.to(known[0].device)
+        keys, values = (one[places[0], :, places[1]].transpose(1, 2) for one in known)
+        return keys, values
+
     def batch_select_indices(self, indices: Rows) -> None:
         """Keep some rows."""
         for layer, known in enumerate(self._known):

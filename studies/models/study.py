@@ -66,11 +66,11 @@ class Study(models.Model):
     class Meta:
         verbose_name_plural = "studies"
         ordering = ["-created_at", "-id"]
-        indexes = [
-            models.Index(fields=["owner", "-created_at"], name="study_owner_newest"),
-            models.Index(fields=["status", "-created_at"], name="study_status_newest"),
-            models.Index(fields=["model", "-created_at"], name="study_model_newest"),
-            models.Index(fields=["-created_at"], name="study_newest"),
+        indexes = [  # each in the whole of that order: a page far back sorts nothing
+            models.Index(fields=["owner", "-created_at", "-id"], name="study_owner_newest"),
+            models.Index(fields=["status", "-created_at", "-id"], name="study_status_newest"),
+            models.Index(fields=["model", "-created_at", "-id"], name="study_model_newest"),
+            models.Index(fields=["-created_at", "-id"], name="study_newest"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -95,6 +95,11 @@ class StudyEvent(models.Model):
         ordering = ["study_id", "number"]
         constraints = [
             models.UniqueConstraint(fields=["study", "number"], name="event_number_unique"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["study", "number"], name="event_notes", condition=models.Q(kind="note")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,6 @@
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.conftest import SCORE, make_responses
 
@@ -63,3 +65,24 @@ def test_a_list_of_trials_needs_few_queries(api, study, django_assert_max_num_qu
 
     with django_assert_max_num_queries(7):
         caller.get(f"studies/{study.pk}/trials")
+
+
+def test_a_brief_list_leaves_out_what_is_long_and_does_not_read_it(api, study):
+    caller = api(study.owner)
+    with CaptureQueriesContext(connection) as queries:
+        answer = caller.get(f"studies/{study.pk}/trials", brief="true").json()
+
+    first = answer["items"][0]
+    assert (first["kernel"], first["direction"], first["details"]) == ({}, "", {})
+    assert first["scores"] == [SCORE]
+    assert not any('"details"' in query["sql"] for query in queries)
+
+
+def test_a_page_far_back_skips_over_ids_alone(api, study, django_assert_max_num_queries):
+    caller = api(study.owner)
+    with django_assert_max_num_queries(8) as queries:
+        answer = caller.get(f"studies/{study.pk}/trials", limit=2, offset=1).json()
+
+    assert [trial["number"] for trial in answer["items"]] == [1, 2]
+    (skipping,) = [query["sql"] for query in queries if "OFFSET" in query["sql"]]
+    assert "scores" not in skipping

@@ -10,7 +10,7 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from studies.models import Study, StudyTag, Worker
-from studies.selectors import trial_detail
+from studies.selectors import trial_detail, trials
 from studies.urls import urlpatterns
 
 STATIC = Path(django_settings.BASE_DIR) / "studies/static/studies"
@@ -245,6 +245,26 @@ def test_more_trials_need_no_more_queries(
         make_trial(study, number, responses=False)
     with django_assert_max_num_queries(17):
         client.get(f"/studies/{study.pk}/")
+
+
+def test_a_large_study_comes_with_its_newest_trials_and_its_front(
+    page, make_study, make_trial, owner, monkeypatch
+):
+    monkeypatch.setattr(trials, "ON_PAGE", 3)
+    study = make_study(owner=owner)
+    for number in (0, 2, 3, 5, 7, 8):
+        make_trial(study, number, is_pareto=number in (2, 8), responses=False)
+    html = page(f"/studies/{study.pk}/")
+
+    assert [trial["number"] for trial in state_of(html, "study-trials")] == [2, 5, 7, 8]
+    assert state_of(html, "study-older") == 5
+
+    small = make_study(owner=owner)
+    for number in (0, 2, 3):
+        make_trial(small, number, responses=False)
+    html = page(f"/studies/{small.pk}/")
+    assert [trial["number"] for trial in state_of(html, "study-trials")] == [0, 2, 3]
+    assert state_of(html, "study-older") is None
 
 
 def test_others_studies_and_missing_trials_are_not_found(page, make_study, make_trial, owner):

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from studies.events import Extended, Noted, event_record
 from studies.lifecycle import study_transition
 from studies.models import ResponseSet, Study
+from studies.selectors import trials
 
 pytestmark = pytest.mark.browser
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
@@ -283,3 +284,49 @@ def test_a_logout_elsewhere_is_said(visit, study, monkeypatch, client):
     client.logout()
 
     expect(page.locator("#connection")).to_contain_text("You are logged out")
+
+
+def test_a_large_study_reads_its_older_trials(visit, study, finish, make_trial, monkeypatch):
+    monkeypatch.setattr(trials, "ON_PAGE", 3)
+    for number in range(12):
+        make_trial(study, number, responses=False, is_pareto=number == 4)
+    visitor = visit()
+    page = visitor.goes_to(address(study) + "#trial=1")
+
+    expect(page.locator("#trials .table-tools")).to_contain_text("12 trials · 1 on the front")
+    expect(page.locator("#trials .table-tools")).not_to_contain_text("older")
+    expect(row(page, 0)).to_contain_text("1/2")
+    expect(row(page, 1)).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#trial")).to_contain_text("Ablation strength over the layers")
+    wait_live(page)
+
+    finish(study, 12, 0.01, front=[12])
+
+    expect(page.locator("#trials .table-tools")).to_contain_text("13 trials · 1 on the front")
+    expect(row(page, 4)).not_to_contain_text("front")
+    assert visitor.complaints == []
+
+
+def test_what_events_said_of_the_front_holds_for_older_trials(
+    visit, study, finish, make_trial, monkeypatch
+):
+    """An answer of the API that was on its way when a trial finished is older than the event."""
+    monkeypatch.setattr(trials, "ON_PAGE", 1)
+    for number in range(3):
+        make_trial(study, number, responses=False, is_pareto=number == 2)
+    visitor = visit()
+    held = []
+    visitor.page.route("**/trials?brief=true*", held.append)
+    page = visitor.goes_to(address(study))
+    wait_live(page)
+    expect(page.locator("#trials .table-tools")).to_contain_text("1 trial · 1 on the front")
+    expect(page.locator("#trials .table-tools")).to_contain_text("reading older ones")
+    stale = page.request.get(held[0].request.url).json()
+    finish(study, 3, 0.01, front=[0, 3])
+    expect(row(page, 3)).to_contain_text("front")
+
+    held[0].fulfill(json=stale)
+
+    expect(page.locator("#trials .table-tools")).to_contain_text("4 trials · 2 on the front")
+    expect(row(page, 0)).to_contain_text("front")
+    assert visitor.complaints == []
