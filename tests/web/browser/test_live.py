@@ -316,7 +316,7 @@ def test_what_events_said_of_the_front_holds_for_older_trials(
         make_trial(study, number, responses=False, is_pareto=number == 2)
     visitor = visit()
     held = []
-    visitor.page.route("**/trials?brief=true*", held.append)
+    visitor.page.route("**/trials?brief=true*", lambda route: held.append(route))
     page = visitor.goes_to(address(study))
     wait_live(page)
     expect(page.locator("#trials .table-tools")).to_contain_text("1 trial · 1 on the front")
