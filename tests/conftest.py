@@ -56,6 +56,8 @@ SCORE = {
     "baseline": 1.0,
     "low": 0.1,
     "high": 0.9,
+    "n": 2,
+    "hits": 1,
 }
 
 

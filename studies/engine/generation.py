@@ -206,9 +206,11 @@ class _Work:
             "wanted": [wanted.max_new_tokens, wanted.n_answers, wanted.first_logprobs],
             "reads": [wanted.memory is not None, list(self.sets.starts)],
         }
-        pack = partial(pack_answers, with_logits=wanted.first_logprobs)
+        with_logits = wanted.first_logprobs or wanted.memory is not None
+        pack = partial(pack_answers, with_logits=with_logits)
         unpack = partial(unpack_answers, device=self.loaded.device)
-        return self.loaded.recall.recalled("answers", inputs, answered, pack, unpack)
+        found: Answers = self.loaded.recall.recalled("answers", inputs, answered, pack, unpack)
+        return found
 
     def _reuse(
         self, batch: TokenBatch, starts: Sequence[int], parts: Sequence[slice]

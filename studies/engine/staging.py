@@ -75,7 +75,9 @@ class Staging:
     def _pruned(self, found: Found, front: Front, stage: int, stages: int) -> Pruned | None:
         known = {place: one.value for place, one in found.measured.items()}
         verdict = self._pruning.verdict(known, front)
-        return verdict and Pruned(stage, stages, verdict.reason, verdict.excess)
+        if verdict is None:
+            return None
+        return Pruned(stage, stages, verdict.reason, verdict.excess)
 
 
 def trial_result(

@@ -8,6 +8,7 @@ from studies.engine.decoding import Wishes, greedy
 from studies.engine.generation import Memory, Sets, Wanted, answer_sets
 from studies.engine.prefill import may_share
 from studies.engine.prompts import shared_prefix, tokenize
+from studies.engine.proving import reads_alike
 from studies.engine.reading_order import in_parts
 from studies.engine.reuse import Reuse
 from tests.engine.test_directional import EVERYWHERE, parameters, prepared
@@ -38,9 +39,10 @@ def with_prefix(batches):
     return [batch.with_prefix(prefix) for batch in batches]
 
 
-def remembered(loaded, batches, room=ROOM):
+def remembered(loaded, batches, room=ROOM, n_new=1):
+    """The memory of some prompts and of how the original begins to answer them."""
     memory = Memory(room)
-    wanted = Wanted(max_new_tokens=1, memory=memory, remember=True)
+    wanted = Wanted(max_new_tokens=n_new, memory=memory, remember=True)
     answer_sets(loaded, batches, wanted, progress=progress())
     return memory
 
@@ -65,9 +67,12 @@ def test_rows_that_join_at_their_own_layer_answer_as_if_read_whole(family):
     ending_early(loaded, plain[0])
     whole = answered(loaded, method, MANY, plain, None, starts=[0] * len(MANY))
     assert [method.first_layer(one) for one in MANY] == [2, N_LAYERS, 0, 2, 1]
-    for batches in (plain, with_prefix(plain)):
-        memory = remembered(loaded, batches)
-        assert_same(answered(loaded, method, MANY, batches, memory), whole)
+    batches = with_prefix(plain)
+    assert reads_alike(loaded, batches[0])
+    for some, n_new in ((plain, 1), (batches, 8)):
+        memory = remembered(loaded, some, n_new=n_new)
+        assert_same(answered(loaded, method, MANY, some, memory), whole)
+    assert_same(answered(loaded, method, MANY, batches, memory), whole)  # all answers are known
 
 
 @pytest.mark.parametrize("start", [0, 1, 3, N_LAYERS])
@@ -85,10 +90,7 @@ def test_beginning_at_a_later_layer_is_the_same_bit_for_bit(start, shared):
         greedy(loaded, batch, max_new_tokens=8, wishes=Wishes(reuse=reuse))
         for reuse in (Reuse(**blank, kept=kept, kept_rows=rows), Reuse(**blank))
     )
-    if start < N_LAYERS:
-        assert torch.equal(from_memory.first_logits, from_start.first_logits)
-    else:  # the original's last layer was read whole, of all tokens
-        torch.testing.assert_close(from_memory.first_logits, from_start.first_logits)
+    assert torch.equal(from_memory.first_logits, from_start.first_logits)
     assert from_memory.tokens == from_start.tokens
 
 
@@ -154,6 +156,24 @@ def test_parts_of_a_batch_keep_its_prefix_and_lose_needless_padding():
     assert all(part.prefix == batch.prefix for part in parts)
     assert parts[-1].width < batch.width
     assert all(bool(part.attention_mask.any(dim=0).all()) for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("name", "tied"),
+    [
+        ("layers.1", lambda output: output + output.mean(dim=0)),
+        ("layers.3.mlp", lambda output: output.cumsum(dim=1)),
+    ],
+    ids=["rows", "tokens of the last MLP"],
+)
+def test_a_model_that_ties_what_others_do_not_is_read_whole(name, tied):
+    loaded = tiny_model("llama")
+    (batch,) = with_prefix(batches_of(loaded))
+    assert reads_alike(loaded, batch)
+    module = loaded.model.get_submodule(f"model.{name}")
+    forward = module.forward
+    module.forward = lambda *args, **kwargs: tied(forward(*args, **kwargs))
+    assert not reads_alike(loaded, batch)
 
 
 def test_equal_prompts_keep_a_token_of_their_own():

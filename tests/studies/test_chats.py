@@ -15,7 +15,7 @@ from studies.engine.session import Session
 from studies.jobs import job_claim
 from studies.lifecycle import StatusConflictError
 from studies.models import Chat, ChatEvent, ChatTurn, Job, Study
-from studies.runner import chat_writing, ports, trial_loop
+from studies.runner import chat_writing, ports, reporting
 from studies.runner.sessions import session_drop
 from studies.selectors import chat_out, chats_visible_to
 from tests.studies.tiny_studies import TINY_SETTINGS
@@ -337,9 +337,9 @@ def test_while_a_study_runs_questions_are_answered_between_its_trials(study, mon
             trial = study.trials.get()
             ask(commands.chat_create(study.owner, trial, ChatSettings(max_tokens=4)))
 
-    record = trial_loop.DatabaseReporter.trial_took
+    record = reporting.DatabaseReporter.trial_took
     monkeypatch.setattr(Session, "evaluate", asks_after_the_first)
-    monkeypatch.setattr(trial_loop.DatabaseReporter, "trial_took", told)
+    monkeypatch.setattr(reporting.DatabaseReporter, "trial_took", told)
     work()
 
     study.refresh_from_db()

@@ -158,5 +158,5 @@ def test_more_benchmarks_need_no_more_queries(
         make_benchmark(study.trials.get())
     client.get("/")  # caches of the session
 
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(18):
         client.get(f"/studies/{study.pk}/")

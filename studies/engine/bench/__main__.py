@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from studies.engine.bench import sizes
 from studies.engine.bench.arms import Arm, ProductArm, ReferenceArm
 from studies.engine.bench.rounds import REFERENCE, ArmResult, as_json, compare
 from studies.engine.bench.setup import KEYWORDS, Setup, make_setup
+from studies.engine.bench.soak import LIMIT, WARM, soak
 
 
 def main() -> int:
@@ -30,19 +32,36 @@ def main() -> int:
         torch.set_num_threads(options.threads)
     reports = {}
     for name in [str(options.model)] if options.model else options.size or sizes.NAMES[:2]:
+        chosen = _completed(options, sizes.WORK.get(name, sizes.Work()))
         with nullcontext(options.model) if options.model else sizes.model_of_size(name) as model:
             if not (model / "config.json").is_file():
                 _say(f"No model in {model}: run `make quickstart`, or name one with --model.")
                 return 2
-            reports[name] = _compared(options, model)
+            reports[name] = (_soaked if options.soak else _compared)(chosen, model)
     if options.json:
         options.json.write_text(json.dumps(reports, indent=1) + "\n", encoding="utf-8")
-    agreed = [arm["agrees"] for report in reports.values() for arm in report["arms"].values()]
-    return 0 if all(agreed) else 1
+    return 0 if all(report["passed"] for report in reports.values()) else 1
 
 
-def _compared(options: argparse.Namespace, model: Path) -> dict[str, Any]:
-    setup = make_setup(
+def _completed(options: argparse.Namespace, work: sizes.Work) -> argparse.Namespace:
+    """The options, with the size's own where none was given."""
+    given = {name: one for name, one in vars(options).items() if one is not None}
+    return argparse.Namespace(**(vars(options) | work._asdict() | given))
+
+
+def _soaked(options: argparse.Namespace, model: Path) -> dict[str, Any]:
+    at_once = min(options.at_once, options.trials)
+    options.rounds = -(-options.soak // options.trials) - 1  # one more is drawn, to warm up
+    setup = _setup(options, model)
+    found = soak(setup, at_once, _say)
+    grown = f"{found.growth:+.2%}" if found.n_trials > WARM else "unknown"
+    _say(f"{found.n_trials} trials, {at_once} side by side: growth after {WARM}: {grown}")
+    passed = found.n_trials <= WARM or found.growth < LIMIT
+    return {"soak": asdict(found), "passed": passed, "conditions": _conditions(setup)}
+
+
+def _setup(options: argparse.Namespace, model: Path) -> Setup:
+    return make_setup(
         model=model,
         prompts=options.prompts,
         n_rounds=options.rounds,
@@ -53,6 +72,10 @@ def _compared(options: argparse.Namespace, model: Path) -> dict[str, Any]:
         markers=options.marker,
         seed=options.seed,
     )
+
+
+def _compared(options: argparse.Namespace, model: Path) -> dict[str, Any]:
+    setup = _setup(options, model)
     alone = ProductArm(setup)
     baseline = ", ".join(f"{score.name} {score.display}" for score in alone.facts.baseline)
     _say(f"\n{alone.facts.architecture} in {model.name}, original: {baseline}")
@@ -64,7 +87,8 @@ def _compared(options: argparse.Namespace, model: Path) -> dict[str, Any]:
     n_prompts = len(setup.prompt_sets[KEYWORDS])
     found = compare(arms, setup.rounds, n_alone=options.alone, n_prompts=n_prompts, tell=_say)
     _report(found)
-    return {"arms": as_json(found), "conditions": _conditions(setup)}
+    passed = all(arm.agrees for arm in found.values())
+    return {"arms": as_json(found), "passed": passed, "conditions": _conditions(setup)}
 
 
 def _options() -> argparse.Namespace:
@@ -77,15 +101,16 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--model", type=Path, help="model folder, instead of a size")
     parser.add_argument("--prompts", type=Path, default=files.PROMPTS_DIR, help="prompt folder")
-    parser.add_argument("--rounds", type=int, default=5, help="counted rounds")
-    parser.add_argument("--trials", type=int, default=8, help="of each round")
-    parser.add_argument(
-        "--alone", type=int, default=2, help="of those, for arms that run one by one"
-    )
+    parser.add_argument("--rounds", type=int, help="counted rounds")
+    parser.add_argument("--trials", type=int, help="of each round")
+    parser.add_argument("--alone", type=int, help="of those, for arms that run one by one")
     parser.add_argument("--at-once", type=int, default=8, help="trials side by side")
     parser.add_argument("--n-prompts", type=int, help="use only the first so many of each list")
     parser.add_argument("--batch-size", type=int, default=100, help="prompts at once, all arms")
-    parser.add_argument("--max-response-length", type=int, default=40, help="tokens")
+    parser.add_argument("--max-response-length", type=int, help="tokens")
+    parser.add_argument(
+        "--soak", type=int, metavar="TRIALS", help="watch memory over so many, instead"
+    )
     parser.add_argument("--marker", action="append", help="instead of the default markers")
     parser.add_argument("--threads", type=int, help="torch's; default: torch decides")
     parser.add_argument("--seed", type=int, default=0)

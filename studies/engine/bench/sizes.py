@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -17,6 +17,23 @@ SIZES: Final = {
     "medium": (20, 1024, 4096, 16),  # 300 million
 }
 NAMES: Final = ("tiny", *SIZES)
+
+
+class Work(NamedTuple):
+    """How much of the prompts and trials a comparison of a size takes, where nobody says."""
+
+    rounds: int = 5
+    trials: int = 8
+    alone: int = 2
+    n_prompts: int | None = None  # of each list; None: all
+    max_response_length: int = 40  # tokens
+
+
+# The reference-like arm alone needs minutes for a trial of the larger ones on a processor.
+WORK: Final = {
+    "small": Work(rounds=3, n_prompts=48),
+    "medium": Work(rounds=2, trials=4, alone=1, n_prompts=12, max_response_length=24),
+}
 
 
 @contextmanager
