@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
+from studies.engine.answers import Wishes
 from studies.engine.batching import BatchLimit, Progress, choose_batch_size, free_memory
-from studies.engine.decoding import Wishes, greedy
+from studies.engine.decoding import greedy
 from studies.engine.decoding_rules import logits_rules
 from studies.engine.errors import PromptSetError
 from studies.engine.generation import (

@@ -2,7 +2,7 @@
 
 import torch
 
-from studies.engine.decoding import Answers
+from studies.engine.answers import Answers
 from studies.engine.disk_cache import Entry
 
 

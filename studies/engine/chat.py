@@ -11,11 +11,11 @@ from torch import FloatTensor, LongTensor, Tensor
 
 from studies.engine.batching import OutOfMemory, attempt
 from studies.engine.chat_options import ChatSettings
-from studies.engine.decoding import logits_to_keep
 from studies.engine.decoding_rules import end_tokens, logits_rules
 from studies.engine.errors import DeviceMemoryError, DialogueTooLongError
 from studies.engine.method_port import BatchMethod, MethodImplementation, Parameters
 from studies.engine.model import LoadedModel
+from studies.engine.prefill import logits_to_keep
 from studies.engine.prompts import (
     Message,
     TokenBatch,

@@ -1,8 +1,6 @@
 """The greedy decode loop for one batch: what `generate(do_sample=False)` gives, leaner."""
 
-import inspect
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, cast
 
@@ -11,13 +9,13 @@ from jaxtyping import Bool, Float, Int
 from torch import FloatTensor, LongTensor, Tensor
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
+from studies.engine.answers import NO_WISHES, Answers, Wishes
 from studies.engine.decoding_rules import end_tokens, logits_rules
 from studies.engine.drafts import ENDS, Drafting, Tried
 from studies.engine.errors import NonFiniteError
 from studies.engine.model import LoadedModel
-from studies.engine.prefill import read_prompts
+from studies.engine.prefill import logits_to_keep, read_prompts
 from studies.engine.prompts import TokenBatch
-from studies.engine.reuse import Kept, Reuse, States
 from studies.engine.row_cache import RowCache
 
 # Finished rows leave the batch once they are this share of it: moving the cache costs about
@@ -26,35 +24,6 @@ _FINISHED_SHARE = 0.25
 _PLAIN_CACHES = (DynamicLayer, DynamicSlidingWindowLayer)
 _FIRST_LOOK = 4  # tokens, before a verdict is looked for
 _LOOK_AGAIN = 1.25  # times as many tokens at the next look: few tokens too many, few looks
-
-Tokens = list[list[int]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answers:
-    """The new tokens of each row (without the end token) and where each came from."""
-
-    tokens: list[list[int]]
-    finished: list[bool]  # ended by itself, not by a limit or a verdict
-    cut: list[bool]  # not answered further, since the verdict was settled
-    first_logits: Float[Tensor, "row vocab"]  # raw, at the last prompt position, float32
-    n_tokens: int  # generated in all, end tokens included
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Wishes:
-    """What is wanted of the rows of a batch beyond the model's own greedy answers."""
-
-    to_the_end: bool = False  # go on behind end tokens (to measure speed)
-    # Told which rows of the batch the next forward passes compute, whenever that changes.
-    on_rows: Callable[[Int[Tensor, " left"]], None] | None = None
-    # Told the tokens so far of some rows: whether more tokens could not change a verdict.
-    settled: Callable[[Tokens], list[bool]] | None = None
-    answered: Bool[Tensor, " row"] | None = None  # the others end with their first token
-    reuse: Reuse | None = None  # what is known of the prompts already; None: they are read whole
-
-
-NO_WISHES = Wishes()
 
 
 @torch.inference_mode()
@@ -76,29 +45,6 @@ def greedy(
         rows.look_for_verdicts()
     rows.check_finite()
     return rows.answers(first_logits)
-
-
-@torch.inference_mode()
-def kept_of(
-    loaded: LoadedModel,
-    batch: TokenBatch,
-    drafts: Sequence[Sequence[int]],
-    parts: Sequence[slice],
-    first_logits: Float[Tensor, "row vocab"],
-) -> Kept:
-    """The states of prompts and of `drafts` of answers behind them; the model is the original."""
-    found: list[tuple[States | None, States]] = []
-    none = [0] * len(batch)
-    read_prompts(
-        loaded,
-        batch.followed_by(drafts),
-        Reuse(owners=none, starts=none, parts=parts, keep=lambda *both: found.append(both)),
-        n_new=0,
-        on_rows=lambda rows: None,
-        options=logits_to_keep(loaded),
-    )
-    ((shared, own),) = found
-    return Kept(batch, shared, own, drafts, first_logits)
 
 
 class _Rows:
@@ -322,9 +268,3 @@ def _looks(max_new_tokens: int) -> list[int]:
     while found[-1] < max_new_tokens:
         found.append(max(found[-1] + 2, int(found[-1] * _LOOK_AGAIN)))
     return found[:-1]
-
-
-def logits_to_keep(loaded: LoadedModel) -> dict[str, int]:
-    """Without it, the prefill would compute logits for every prompt token."""
-    known = inspect.signature(loaded.model.forward).parameters
-    return {"logits_to_keep": 1} if "logits_to_keep" in known else {}

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from studies.engine.layered_pass import LayeredPass
 from studies.engine.model import LoadedModel
-from studies.engine.prefill import LayeredPass
 from studies.engine.reading_order import in_parts, pieces
 from studies.engine.reuse import Known, Picked, Reuse, Twins
 from studies.engine.row_cache import RowCache

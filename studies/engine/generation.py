@@ -9,15 +9,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from studies.engine.answers import Answers, Tokens, Wishes
 from studies.engine.answers_kept import pack_answers, unpack_answers
 from studies.engine.batching import BatchLimit, Progress, run_batches
-from studies.engine.decoding import Answers, Tokens, Wishes, greedy, kept_of
+from studies.engine.decoding import greedy
 from studies.engine.decoding_rules import end_tokens
 from studies.engine.drafts import Answered, drafts_of
 from studies.engine.model import LoadedModel
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prompts import TokenBatch
 from studies.engine.reading_order import in_parts
+from studies.engine.remembering import kept_of
 from studies.engine.reuse import Kept, Reuse
 
 
@@ -237,7 +239,8 @@ class _Work:
         """Keep the original's states of the prompts and of how it begins to answer them."""
         filler = next(iter(end_tokens(self.loaded)), 0)
         drafts = drafts_of(found.tokens, self.wanted.max_new_tokens, filler)
-        memory.keep(kept_of(self.loaded, batch, drafts, parts, found.first_logits))
+        logits = found.first_logits[:, : None if self.wanted.first_logprobs else 0]
+        memory.keep(kept_of(self.loaded, batch, drafts, parts, logits))
 
     def _note(self, memory: Memory, batch: TokenBatch, found: Answers) -> None:
         ends = end_tokens(self.loaded)[:1]

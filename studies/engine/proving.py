@@ -3,11 +3,13 @@
 import torch
 from torch import Tensor
 
-from studies.engine.decoding import Answers, Tokens, Wishes, greedy, kept_of
+from studies.engine.answers import Answers, Tokens, Wishes
+from studies.engine.decoding import greedy
 from studies.engine.drafts import drafts_of
+from studies.engine.layered_pass import CannotJoinError
 from studies.engine.model import LoadedModel
-from studies.engine.prefill import CannotJoinError
 from studies.engine.prompts import TokenBatch
+from studies.engine.remembering import kept_of
 from studies.engine.reuse import Reuse
 
 _ROWS = 4

@@ -35,7 +35,7 @@ class Kept:
     shared: States | None  # of the prefix: a single row
     own: States  # of what follows it, and of the draft
     drafts: Sequence[Sequence[int]]  # how the original's answers begin
-    logits: Float[Tensor, "row vocab"]  # of the first token of each
+    logits: Float[Tensor, "row vocab"]  # of the first token of each; empty if nobody reads them
 
     @property
     def n_bytes(self) -> int:

@@ -3,15 +3,17 @@
 import pytest
 import torch
 
-from studies.engine.decoding import Wishes, greedy, kept_of
+from studies.engine.answers import Wishes
+from studies.engine.decoding import greedy
 from studies.engine.drafts import Answered, drafts_of
 from studies.engine.reading_order import in_parts
+from studies.engine.remembering import kept_of
 from studies.engine.reuse import Reuse
 from tests.engine.test_directional import prepared
 from tests.engine.test_generation import batches_of, ending_early
-from tests.engine.test_prefill import MANY, N_LAYERS, answered, remembered, with_prefix
+from tests.engine.test_prefill import MANY, answered, remembered, with_prefix
 from tests.engine.test_side_by_side import assert_same
-from tests.engine.tiny import tiny_model
+from tests.engine.tiny import N_LAYERS, tiny_model
 
 CPU = torch.device("cpu")
 

@@ -4,8 +4,9 @@ import random
 
 import pytest
 
+from studies.engine.answers import Wishes
 from studies.engine.batching import Progress
-from studies.engine.decoding import Wishes, greedy
+from studies.engine.decoding import greedy
 from studies.engine.generation import Wanted, answer, answer_sets
 from studies.engine.methods import method_get
 from studies.engine.ports import Silent

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from studies.engine.answers import Wishes
 from studies.engine.batching import BatchLimit
-from studies.engine.decoding import Wishes, greedy
+from studies.engine.decoding import greedy
 from studies.engine.generation import Memory, Sets, Wanted, answer_sets
 from studies.engine.prefill import may_share
 from studies.engine.prompts import shared_prefix, tokenize
@@ -42,7 +43,7 @@ def with_prefix(batches):
 def remembered(loaded, batches, room=ROOM, n_new=1):
     """The memory of some prompts and of how the original begins to answer them."""
     memory = Memory(room)
-    wanted = Wanted(max_new_tokens=n_new, memory=memory, remember=True)
+    wanted = Wanted(max_new_tokens=n_new, first_logprobs=True, memory=memory, remember=True)
     answer_sets(loaded, batches, wanted, progress=progress())
     return memory
 

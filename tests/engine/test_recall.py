@@ -131,7 +131,7 @@ def test_damaged_files_are_computed_anew(folder, cache, computed):
         ({"good_prompts": "ask-good"}, {"last_residuals"}),
         ({"n_trials": 7, "seed": 6, "early_verdict": False}, set()),
     ],
-    ids=str,
+    ids=["answers", "statistics", "prefix", "prompts", "search"],
 )
 def test_only_what_a_setting_touches_is_computed_again(folder, cache, computed, change, again):
     given = {"batch_size": 3, "response_prefix": ""}

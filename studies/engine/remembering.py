@@ -1,0 +1,35 @@
+"""Keeping what the original model computes of its prompts, for trials that begin from it."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from studies.engine.model import LoadedModel
+from studies.engine.prefill import logits_to_keep, read_prompts
+from studies.engine.prompts import TokenBatch
+from studies.engine.reuse import Kept, Reuse, States
+
+
+@torch.inference_mode()
+def kept_of(
+    loaded: LoadedModel,
+    batch: TokenBatch,
+    drafts: Sequence[Sequence[int]],
+    parts: Sequence[slice],
+    first_logits: Float[Tensor, "row vocab"],
+) -> Kept:
+    """The states of prompts and of `drafts` of answers behind them; the model is the original."""
+    found: list[tuple[States | None, States]] = []
+    none = [0] * len(batch)
+    read_prompts(
+        loaded,
+        batch.followed_by(drafts),
+        Reuse(owners=none, starts=none, parts=parts, keep=lambda *both: found.append(both)),
+        n_new=0,
+        on_rows=lambda rows: None,
+        options=logits_to_keep(loaded),
+    )
+    ((shared, own),) = found
+    return Kept(batch, shared, own, drafts, first_logits)
