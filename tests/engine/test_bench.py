@@ -13,6 +13,7 @@ from studies.engine.bench import sizes
 from studies.engine.bench.arms import RANK, Scores, change, low_rank
 from studies.engine.bench.probes import PeakMemory, Phases
 from studies.engine.bench.rounds import compare
+from studies.engine.bench.soak import Soak
 from studies.engine.decoding import greedy
 from studies.engine.loading import load_model
 from tests.engine.test_generation import batches_of
@@ -113,6 +114,28 @@ def test_the_command_compares_all_arms_on_a_real_model(tmp_path, monkeypatch, ca
     assert arms["side by side"]["at_once"] == 2
     assert all(arm["divergence_apart"] < 0.25 for arm in arms.values())
     assert found["conditions"]["batch_size"] == 4
+
+
+def test_memory_that_grows_after_the_warm_up_is_seen():
+    warm = [100 + batch for batch in range(5)]  # 50 trials, ten at once
+    steady = Soak(300, 10, [*warm, *[1000] * 25])
+    growing = Soak(300, 10, [*warm, *[1000 + 2 * batch for batch in range(25)]])
+    assert steady.growth == 0
+    assert growing.growth == pytest.approx(46 / 1001)
+
+
+def test_the_command_can_soak(tmp_path, monkeypatch, capsys):
+    model = save_tiny("qwen3", tmp_path / "model")
+    for number, name in enumerate(files.PROMPT_FILES):
+        (tmp_path / name).write_text(f"Question {number}?\nAnd {number}?", encoding="utf-8")
+    report = tmp_path / "report.json"
+    options = ["--model", model, "--prompts", tmp_path, "--soak", 4, "--trials", 2]
+    options += ["--json", report, "--max-response-length", 3]
+    monkeypatch.setattr(sys, "argv", ["bench", *map(str, options)])
+    assert bench.main() == 0
+    assert "growth after 50: unknown" in capsys.readouterr().out
+    (found,) = json.loads(report.read_text(encoding="utf-8")).values()
+    assert len(found["soak"]["resident"]) == 2
 
 
 def test_sizes_are_built_around_the_demo_models_tokenizer(monkeypatch):
