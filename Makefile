@@ -10,10 +10,10 @@ export PYTHONUNBUFFERED := 1
 run: quickstart
 	@PORT=$${PORT:-8000} exec honcho start
 
-# The system tests start servers and workers of their own, so they run one after the other.
+# The system tests start servers and workers of their own: they come when nothing else runs.
 test: lint
 	pytest -n 2 --dist loadfile --ignore tests/system
-	pytest tests/system
+	pytest -n 2 --dist loadfile tests/system
 
 lint: install-dev  ## what CI refuses
 	ruff check .
