@@ -10,10 +10,10 @@ from typing import Literal, NamedTuple
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
 from studies.engine.directions import Blend, blended
 from studies.engine.errors import DegenerateDirectionError
+from studies.engine.forwards import finish_with, product, slot_of
 
 RowNormalization = Literal["none", "pre", "full"]
 Vector = Float[Tensor, " d_out"]
@@ -146,7 +146,7 @@ class OutputAblation:
     def __init__(self, module: nn.Linear, owners: RowOwners | None = None) -> None:
         self._module = module
         self._owners = owners or RowOwners()
-        self._slot = "_old_forward" if hasattr(module, "_old_forward") else "forward"
+        self._slot = slot_of(module)
         self._had = vars(module).get(self._slot)  # set by accelerate where it spreads a model
         self.vectors = self._buffer(1)
 
@@ -161,9 +161,11 @@ class OutputAblation:
             else:
                 vectors.copy_(torch.stack(tuple(transform)))
         setattr(self._module, self._slot, self._forward)
+        finish_with(self._module, self._finish)
 
     def switch_off(self) -> None:
         """Give the module its own forward back, bit for bit."""
+        finish_with(self._module, None)
         if self._had is not None:
             setattr(self._module, self._slot, self._had)
         else:
@@ -175,9 +177,11 @@ class OutputAblation:
         return torch.zeros(k, 3, self._module.out_features, dtype=dtype, device=weight.device)
 
     def _forward(self, inputs: Float[Tensor, "*batch d_in"]) -> Float[Tensor, "*batch d_out"]:
+        return self._finish(product(self._module, inputs))
+
+    def _finish(self, outputs: Float[Tensor, "*batch d_out"]) -> Float[Tensor, "*batch d_out"]:
         # The product read·z is taken of the output as the model rounds it: with few digits and a
         # tiny row the two cancel only if they saw the same numbers. So does adding the bias last.
-        outputs = functional.linear(inputs, self._module.weight)
         rows = outputs.to(self.vectors.dtype)
         one = len(self.vectors) == 1
         ablated = (self._by_one(rows) if one else self._by_owner(rows)).to(outputs.dtype)

@@ -57,6 +57,7 @@ class Answering:
         self._begun: dict[PromptSlice, list[TokenBatch]] = {}  # the same, their prefix first
         # Of the original; empty where a model's states cannot be put together from parts.
         self._memories: dict[PromptSlice, Memory] = {}
+        self._finer = False  # whether they may be put together inside a layer
         self.limit = BatchLimit(1)
         self.prefix = ""
 
@@ -115,7 +116,7 @@ class Answering:
         prompts = {need.prompts: prompts_of(self._prompt_sets, need.prompts) for need in needs}
         if remember and self._may_share(needs):
             room = int(_MEMORY_SHARE * free_memory(self._loaded.device)) // len(prompts)
-            self._memories = {chosen: Memory(room) for chosen in prompts}
+            self._memories = {chosen: Memory(room, finer=self._finer) for chosen in prompts}
         found: dict[PromptSlice, list[Generation]] = {}
 
         def answered(need: Need, number: int) -> Generation:
@@ -154,7 +155,9 @@ class Answering:
             return False
         if logits_rules(self._loaded, first):
             return False
-        alike = reads_alike(self._loaded, first.with_prefix(shared_prefix([first])))
+        begun = first.with_prefix(shared_prefix([first]))
+        self._finer = reads_alike(self._loaded, begun, finer=True)
+        alike = self._finer or reads_alike(self._loaded, begun)
         if not alike:
             logger.warning("states of %s cannot be used again", self._loaded.architecture)
         return alike

@@ -14,6 +14,7 @@ from torch.nn import functional
 from studies.engine.batching import BatchLimit, Progress, run_batches
 from studies.engine.components import Site
 from studies.engine.errors import NonFiniteError, PromptSetError
+from studies.engine.forwards import slot_of
 from studies.engine.method_port import Change, Parameters
 from studies.engine.model import LoadedModel
 from studies.engine.parameters import Key
@@ -147,7 +148,7 @@ class WeightSwitch:
 
     def __init__(self, module: nn.Linear) -> None:
         self._module = module
-        self._slot = "_old_forward" if hasattr(module, "_old_forward") else "forward"
+        self._slot = slot_of(module)
         self._had = vars(module).get(self._slot)  # set by accelerate where it spreads a model
         self._weight = module.weight.new_empty(0)
 

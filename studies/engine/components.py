@@ -14,6 +14,7 @@ from transformers import PretrainedConfig
 from studies.engine.architectures import ARCHITECTURES, Writer, refuse_unsupported
 from studies.engine.errors import NonFiniteError, UnsupportedArchitectureError
 from studies.engine.model import LoadedModel
+from studies.engine.parts import Place, behind, child_of, parts_in
 
 # Zeroed writers leave x + 0: exact but for layers that compute the sum in another dtype.
 TOLERANCE = 1e-6  # of the largest input
@@ -29,6 +30,7 @@ class Site:
     module: nn.Linear
     gain: Float[Tensor, " d_model"] | None  # of the norm that its output passes, if one does
     name: str = ""  # of the module inside the model, as in its state dict
+    place: Place = 0  # behind its product: where what is made of it begins to differ
 
 
 def writers_of(config: PretrainedConfig) -> tuple[Writer, ...]:
@@ -97,19 +99,11 @@ def prove_sites(loaded: LoadedModel, sites: Sequence[Site]) -> None:
 def _sites_of(
     layer: nn.Module, layer_index: int, writers: Sequence[Writer], names: dict[int, str]
 ) -> Iterator[Site]:
-    for writer in writers:
-        module = _child(layer, writer.path)
-        if isinstance(module, nn.Linear):
-            norm = _child(layer, writer.norm) if writer.norm else None
-            gain = None if norm is None else _gain_of(norm, module)
-            yield Site(writer.component, layer_index, module, gain, names[id(module)])
-
-
-def _child(layer: nn.Module, path: str) -> nn.Module | None:
-    module: nn.Module | None = layer
-    for step in path.split("."):
-        module = getattr(module, step, None)
-    return module
+    for number, (writer, _, matrix) in enumerate(parts_in(layer, writers)):
+        norm = child_of(layer, writer.norm) if writer.norm else None
+        gain = None if norm is None else _gain_of(norm, matrix)
+        place = behind(layer_index, number)
+        yield Site(writer.component, layer_index, matrix, gain, names[id(matrix)], place)
 
 
 @torch.no_grad()

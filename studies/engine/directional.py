@@ -23,6 +23,7 @@ from studies.engine.kernel import layer_weights
 from studies.engine.method_port import Change, Parameters
 from studies.engine.model import LoadedModel
 from studies.engine.parameters import Key
+from studies.engine.parts import Place
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prompts import TokenBatch
 from studies.engine.residuals import residual_means
@@ -90,12 +91,10 @@ class DirectionalAblation:
         pairs = zip(many, scales, strict=True)
         self._switch([dict(self._transforms(parameters, scale)) for parameters, scale in pairs])
 
-    def first_layer(self, parameters: Parameters) -> int:
-        """The first decoder layer that these parameters change; their number if none."""
+    def first_place(self, parameters: Parameters) -> Place:
+        """Behind the first product that these parameters change; the number of layers if none."""
         kernel, n_layers = self._kernel(parameters), self._loaded.n_layers
-        changed = (
-            site.layer_index for site in self._sites if kernel[site.component][site.layer_index]
-        )
+        changed = (site.place for site in self._sites if kernel[site.component][site.layer_index])
         return min(changed, default=n_layers)
 
     def assign(self, owners: Int[Tensor, " row"] | None) -> None:

@@ -16,6 +16,7 @@ from studies.engine.decoding import greedy
 from studies.engine.decoding_rules import end_tokens
 from studies.engine.drafts import Answered, drafts_of
 from studies.engine.model import LoadedModel
+from studies.engine.parts import Place, in_front
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prompts import TokenBatch
 from studies.engine.reading_order import in_parts
@@ -39,7 +40,7 @@ class Sets:
     """Parameter sets that answer the same prompts side by side, in rows of one batch."""
 
     assign: Callable[[Int[Tensor, " row"]], None]  # told which set each computed row belongs to
-    starts: Sequence[int]  # of each set, the first layer that it changes
+    starts: Sequence[Place]  # of each set, where rows begin to differ by it
 
     @property
     def count(self) -> int:
@@ -52,15 +53,26 @@ ALONE = Sets(lambda owners: None, [0])
 class Memory:
     """The states of the original model for some prompts, batch by batch."""
 
-    def __init__(self, room: int) -> None:
-        """`room`: bytes that may be taken; what would take more is not kept."""
+    def __init__(self, room: int, *, finer: bool = True) -> None:
+        """`room`: bytes that may be taken; what would take more is not kept.
+
+        `finer`: rows may begin inside a layer.
+        """
         self._room, self._kept = room, list[Kept]()
+        self.finer = finer
         self.answered = Answered()
 
     def keep(self, kept: Kept) -> None:
+        """Keep the states, without their products where the room is short."""
+        if kept.n_bytes > self._room:
+            kept = kept.without_products()
         if kept.n_bytes <= self._room:
             self._room -= kept.n_bytes
             self._kept.append(kept)
+
+    def start(self, place: Place) -> Place:
+        """Where a row begins that differs from some place on."""
+        return place if self.finer else in_front(place)
 
     def find(self, batch: TokenBatch, n_prompts: int) -> tuple[Kept, list[int]] | None:
         """What holds every row of a batch, and where."""
@@ -173,6 +185,7 @@ class _Work:
         starts = [self.sets.starts[index // self.n_prompts] for index in batch.indices]
         order, parts = list(range(len(batch))), [slice(0, len(batch))]
         if wanted.memory is not None:
+            starts = [wanted.memory.start(place) for place in starts]
             order, parts = in_parts(batch.lengths.tolist(), starts, self.loaded.device)
         batch = batch.picked(order)
         places = torch.tensor(batch.indices, device=batch.input_ids.device)
@@ -215,7 +228,7 @@ class _Work:
         return found
 
     def _reuse(
-        self, batch: TokenBatch, starts: Sequence[int], parts: Sequence[slice]
+        self, batch: TokenBatch, starts: Sequence[Place], parts: Sequence[slice]
     ) -> Reuse | None:
         memory = self.wanted.memory
         if memory is None:
@@ -240,7 +253,7 @@ class _Work:
         filler = next(iter(end_tokens(self.loaded)), 0)
         drafts = drafts_of(found.tokens, self.wanted.max_new_tokens, filler)
         logits = found.first_logits[:, : None if self.wanted.first_logprobs else 0]
-        memory.keep(kept_of(self.loaded, batch, drafts, parts, logits))
+        memory.keep(kept_of(self.loaded, batch, drafts, parts, logits, finer=memory.finer))
 
     def _note(self, memory: Memory, batch: TokenBatch, found: Answers) -> None:
         ends = end_tokens(self.loaded)[:1]

@@ -1,6 +1,6 @@
 """One forward pass in which rows take part from their own layer on."""
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -10,7 +10,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from studies.engine.forwards import first_rows, replace_forward
 from studies.engine.model import LoadedModel
+from studies.engine.part_joins import PartJoin, keep_product
+from studies.engine.parts import Place, behind, in_front, parts_of
 from studies.engine.reuse import Known, Rows
 from studies.engine.row_cache import RowCache
 
@@ -20,28 +23,34 @@ class CannotJoinError(RuntimeError):
 
 
 class LayeredPass:
-    """Runs a model of which each row needs only the layers from its own first one on."""
+    """Runs a model of which each row needs only what lies behind the place where it begins."""
 
     cache: "RowCache | Callable[[int], RowCache]"  # or what makes one with so many columns
     on_rows: Callable[[int], None]
-    record = False
+    record = False  # keep what goes into the layers …
+    finer = False  # … and the products in them
     first = 0  # its first row in the cache
     done = 0  # columns that stand before
 
     def __init__(
         self,
         loaded: LoadedModel,
-        starts: Sequence[int],
+        starts: Sequence[Place],
         kept: Known | None,
         options: dict[str, Any],
     ) -> None:
         self._loaded, self._kept, self._options = loaded, kept, options
         self._n_rows = len(starts)
-        # How many rows take part in each layer.
-        self._active = [bisect_right(starts, layer) for layer in range(loaded.n_layers)]
         if kept is None:
-            self._active = [self._n_rows] * loaded.n_layers
+            starts = [0] * len(starts)
+        elif not kept.has_products:
+            starts = [in_front(start) for start in starts]
+        self._starts = starts
+        # How many rows run each layer whole, and how many take part in it at all.
+        self._whole = [bisect_left(starts, behind(layer, 0)) for layer in range(loaded.n_layers)]
+        self._active = [bisect_left(starts, layer + 1) for layer in range(loaded.n_layers)]
         self.inputs: list[Tensor] = []
+        self.products: dict[Place, Tensor] = {}
         self._told = -1
         self._lasts: Rows | None = None  # the place of each row's last token; None: all count
 
@@ -64,7 +73,7 @@ class LayeredPass:
         )
         if isinstance(known, RowCache):
             for layer, keys, values in self._missing():
-                known.put(layer, self.first + self._active[layer], self.done, keys, values)
+                known.put(layer, self.first + self._whole[layer], self.done, keys, values)
         logits: Tensor = output.logits
         return logits
 
@@ -81,18 +90,50 @@ class LayeredPass:
             use_cache=True,
         )
         for layer, keys, values in self._missing():
-            self.cache.put_at(layer, self._active[layer], keys, values)
+            self.cache.put_at(layer, self._whole[layer], keys, values)
         logits: Tensor = output.logits
         return logits
 
     def _through_layers(self, **inputs: object) -> Any:  # noqa: ANN401 - the library's own class
         with ExitStack() as changed:
             for index, layer in enumerate(self._loaded.layers):
-                _replace(changed, layer, partial(self._run_layer, index, layer.forward))
-            mlp = getattr(self._loaded.layers[-1], "mlp", None)
-            if isinstance(mlp, nn.Module) and self._lasts is not None and not self.record:
-                _replace(changed, mlp, partial(self._only_last, mlp.forward))
+                replace_forward(changed, layer, partial(self._run_layer, index, layer.forward))
+            mlp = self._last_mlp()
+            if self._whole != self._active or (self.record and self.finer):
+                self._run_parts(changed, mlp)
+            if mlp is not None:
+                replace_forward(changed, mlp, partial(self._only_last, mlp.forward))
             return self._loaded.model(**inputs)
+
+    def _last_mlp(self) -> nn.Module | None:
+        """That of the last layer, if only the last token of each row goes through it."""
+        mlp = getattr(self._loaded.layers[-1], "mlp", None)
+        only_last = self._lasts is not None and not self.record
+        return mlp if only_last and isinstance(mlp, nn.Module) else None
+
+    def _run_parts(self, changed: ExitStack, only_last: nn.Module | None) -> None:
+        """Let each part of a layer run without the rows that begin behind it."""
+        for index, parts in enumerate(parts_of(self._loaded)):
+            for number, part in enumerate(parts):
+                place, n = behind(index, number), self._active[index]
+                n_own = bisect_left(self._starts, place)
+                if self.record:
+                    keep_product(changed, part, partial(self.products.__setitem__, place))
+                elif n_own < n:
+                    known = partial(
+                        self._known_products,
+                        place,
+                        slice(n_own, n),
+                        only_last=part.module is only_last,
+                    )
+                    PartJoin(part=part, n_rows=n, n_own=n_own, known=known).enter(changed)
+
+    def _known_products(
+        self, place: Place, part: slice, others: Tensor, *, only_last: bool
+    ) -> Tensor:
+        assert self._kept is not None
+        found = self._kept.products(place, part, others)
+        return self._at_last(found, part) if only_last else found
 
     def _run_layer(
         self,
@@ -113,7 +154,7 @@ class LayeredPass:
         if n == self._n_rows:
             output = forward(hidden, *args, **kwargs)
         elif n:
-            some = partial(_first_rows, n_rows=self._n_rows, n=n)
+            some = partial(first_rows, n_rows=self._n_rows, n=n)
             output = forward(
                 hidden, *map(some, args), **{key: some(one) for key, one in kwargs.items()}
             )
@@ -134,11 +175,12 @@ class LayeredPass:
         self, forward: Callable[..., Any], hidden: Tensor, *args: object, **kwargs: object
     ) -> Any:  # noqa: ANN401 - as the module gives it
         """Of the last layer's MLP, nothing but the last token of each row is used."""
-        last = forward(self._at_last(hidden), *args, **kwargs)
+        every = slice(0, len(hidden))
+        last = forward(self._at_last(hidden, every), *args, **kwargs)
         if not isinstance(last, Tensor):
             raise CannotJoinError(type(last).__name__)
-        rows = torch.arange(len(hidden), device=hidden.device)
-        return torch.zeros_like(hidden).index_put_((rows, self._lasts_of(hidden)), last[:, 0])
+        places = self._lasts_of(hidden, every)
+        return torch.zeros_like(hidden).index_put_(places, last[:, 0])
 
     def _finished(self, hidden: Tensor, n: int) -> Tensor:
         """What goes on behind the last layer: of prompts, nothing but the last token."""
@@ -146,43 +188,23 @@ class LayeredPass:
             hidden = torch.cat([hidden, self._kept.inputs(-1, slice(n, None), hidden)])
         if self.record:
             self.inputs.append(hidden)
-        return hidden if self._lasts is None else self._at_last(hidden)
+        every = slice(0, len(hidden))
+        return hidden if self._lasts is None else self._at_last(hidden, every)
 
-    def _at_last(self, hidden: Tensor) -> Float[Tensor, "row 1 d_model"]:
-        rows = torch.arange(len(hidden), device=hidden.device)
-        return hidden[rows, self._lasts_of(hidden)].unsqueeze(1)
+    def _at_last(self, hidden: Tensor, part: slice) -> Float[Tensor, "row 1 d_model"]:
+        """`part`: which rows of the pass these are."""
+        return hidden[self._lasts_of(hidden, part)].unsqueeze(1)
 
-    def _lasts_of(self, hidden: Tensor) -> Int[Tensor, " row"]:
+    def _lasts_of(self, hidden: Tensor, part: slice) -> tuple[Rows, Rows]:
+        """The place of the last token in each of these rows."""
         assert self._lasts is not None
-        return self._lasts[: len(hidden)].to(hidden.device)
+        rows = torch.arange(len(hidden), device=hidden.device)
+        return rows, self._lasts[part].to(hidden.device)
 
     def _missing(self) -> Iterator[tuple[int, Tensor, Tensor]]:
         """Keys and values of the rows that a layer has not seen, as in the original."""
         if self._kept is None:
             return
-        for layer, n in enumerate(self._active):
+        for layer, n in enumerate(self._whole):
             if n < self._n_rows:
                 yield layer, *self._kept.keys_and_values(layer, slice(n, None))
-
-
-def _replace(changed: ExitStack, module: nn.Module, forward: Callable[..., Any]) -> None:
-    """Give a module another forward until `changed` ends."""
-    had = vars(module).get("forward")
-    module.forward = forward
-
-    def give_back() -> None:
-        if had is None:
-            del module.forward
-        else:
-            module.forward = had
-
-    changed.callback(give_back)
-
-
-def _first_rows(given: object, *, n_rows: int, n: int) -> object:
-    """The first rows of what a layer is given per row: masks, positions, their embeddings."""
-    if isinstance(given, tuple):
-        return tuple(_first_rows(one, n_rows=n_rows, n=n) for one in given)
-    if isinstance(given, Tensor) and given.dim() > 1 and given.shape[0] == n_rows:
-        return given[:n]
-    return given

@@ -10,6 +10,7 @@ from torch import Tensor
 from studies.engine.components import Site
 from studies.engine.model import LoadedModel
 from studies.engine.parameters import Key
+from studies.engine.parts import Place
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prompts import TokenBatch
 
@@ -74,8 +75,12 @@ class BatchMethod(MethodImplementation, Protocol):
         `strengths` scale them as in `apply`, one each; None: all by 1.
         """
 
-    def first_layer(self, parameters: Parameters) -> int:
-        """The first decoder layer that these parameters change; their number if none."""
+    def first_place(self, parameters: Parameters) -> Place:
+        """Where a row begins to differ by these parameters; the number of layers if nowhere.
+
+        Behind a product only if what is changed of the matrix is made of that product alone
+        (`finish_with`), and in front of its layer otherwise.
+        """
 
     def assign(self, owners: Int[Tensor, " row"] | None) -> None:
         """Say which of the applied sets each row of the next forward passes belongs to."""

@@ -1,19 +1,20 @@
 """Reading prompts, without what other rows or the original model have computed already.
 
 Three things are not done. The first tokens that all prompts share (template, system prompt) are
-read once per parameter set. Below the first layer that a parameter set changes, every row is as
-the original left it: the row joins the others at that layer. And padding is hardly read: rows of
+read once per parameter set. In front of the first product that a parameter set changes, every row
+is as the original left it: the row joins the others behind it. And padding is hardly read: rows of
 about the same length are read together, from their first token on, so that none needs a mask.
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
@@ -122,7 +123,7 @@ class _Reading:
         one.on_rows = lambda n: self._on_rows(rows[:n])
         one.first = 0 if whole is None else part.start or 0
         one.done = self._batch.prefix
-        one.record = reuse.keep is not None
+        one.record, one.finer = reuse.keep is not None, reuse.finer
         return one
 
     def _read_prefix(self) -> None:
@@ -138,7 +139,7 @@ class _Reading:
         rows = self._rows[chosen]
         one.cache = self._prefix = self._cache(len(chosen), prefix)
         one.on_rows = lambda n: self._on_rows(rows[:n])
-        one.record = reuse.keep is not None
+        one.record, one.finer = reuse.keep is not None, reuse.finer
         ids = self._batch.begun[rows, :prefix]
         one.run(ids, ids.new_full((len(chosen),), prefix))
         if one.record:
@@ -164,13 +165,15 @@ def _states(passes: Sequence[LayeredPass], cache: RowCache, columns: slice) -> S
     """What some passes computed of the original, in one piece."""
     known = [cache.columns(layer, columns) for layer in range(cache.n_layers)]
     width = known[0][0].shape[2]
+
+    def whole(parts: Iterable[Tensor]) -> Tensor:
+        return torch.cat([functional.pad(one, (0, 0, 0, width - one.shape[1])) for one in parts])
+
     return States(
-        [
-            torch.cat([nn.functional.pad(one, (0, 0, 0, width - one.shape[1])) for one in parts])
-            for parts in zip(*(one.inputs for one in passes), strict=True)
-        ],
+        [whole(parts) for parts in zip(*(one.inputs for one in passes), strict=True)],
         [keys.clone() for keys, _ in known],
         [values.clone() for _, values in known],
+        {place: whole(one.products[place] for one in passes) for place in passes[0].products},
     )
 
 

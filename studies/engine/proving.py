@@ -1,5 +1,7 @@
 """Whether what prefill does with a model is what the model does by itself."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -8,6 +10,7 @@ from studies.engine.decoding import greedy
 from studies.engine.drafts import drafts_of
 from studies.engine.layered_pass import CannotJoinError
 from studies.engine.model import LoadedModel
+from studies.engine.parts import Place, behind, parts_of
 from studies.engine.prompts import TokenBatch
 from studies.engine.remembering import kept_of
 from studies.engine.reuse import Reuse
@@ -18,19 +21,21 @@ _TOLERANCE = 1e-3  # of a probability
 _ROUGH_TOLERANCE = 0.1  # for half-sized floats, whose rounding depends on the batch's shape
 
 
-def reads_alike(loaded: LoadedModel, batch: TokenBatch) -> bool:
+def reads_alike(loaded: LoadedModel, batch: TokenBatch, *, finer: bool = False) -> bool:
     """Whether rows that join at several layers get the original's probabilities.
 
     Asked of the original; an architecture may pass on more between its layers than is known
-    here, or look at its prompts in another way.
+    here, or look at its prompts in another way. `finer`: rows that join inside the layers.
     """
-    few = batch.picked(range(len(batch))[:: max(1, len(batch) // _ROWS)][:_ROWS]).trimmed()
-    starts = [loaded.n_layers * row // max(1, len(few) - 1) for row in range(len(few))]
+    few = batch.picked([len(batch) * row // _ROWS for row in range(_ROWS)]).trimmed()
+    starts = _inside(loaded) if finer else _in_front(loaded)
+    if not starts:
+        return False
     whole = _answers(loaded, few, None)
     drafts = drafts_of(whole.tokens, _NEW, filler=0)
     try:
         parts = [slice(0, len(few))]
-        kept = kept_of(loaded, few, drafts, parts, whole.first_logits)
+        kept = kept_of(loaded, few, drafts, parts, whole.first_logits, finer=finer)
         rows = range(len(few))
         joined = _answers(
             loaded, few, Reuse(owners=[0] * len(few), starts=starts, kept=kept, kept_rows=rows)
@@ -41,6 +46,18 @@ def reads_alike(loaded: LoadedModel, batch: TokenBatch) -> bool:
     tolerance = _TOLERANCE if exact else _ROUGH_TOLERANCE
     first = (whole.first_logits.softmax(dim=-1) - joined.first_logits.softmax(dim=-1)).abs()
     return max(float(first.max()), _behind(loaded, few, joined.tokens)) <= tolerance
+
+
+def _in_front(loaded: LoadedModel) -> Sequence[Place]:
+    """Where rows join that begin in front of a layer, or nowhere."""
+    return [loaded.n_layers * row // (_ROWS - 1) for row in range(_ROWS)]
+
+
+def _inside(loaded: LoadedModel) -> Sequence[Place]:
+    """Where rows join inside the layers: the first such place, one between, the last."""
+    layers = [enumerate(parts) for parts in parts_of(loaded)]
+    places = [behind(index, number) for index, parts in enumerate(layers) for number, _ in parts]
+    return places and [places[0], places[len(places) // 2], places[-1], loaded.n_layers]
 
 
 def _behind(loaded: LoadedModel, batch: TokenBatch, tokens: Tokens) -> float:

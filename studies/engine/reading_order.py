@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import torch
 
+from studies.engine.parts import Place
+
 # What a forward pass costs beside its tokens, in tokens; measured on the demo model, whose
 # passes are the shortest. A GPU hides tokens behind its launches.
 _PASS = 32
@@ -14,11 +16,11 @@ _MOST = 4096  # tokens of a pass on a processor: with more, its caches miss
 
 
 def in_parts(
-    lengths: Sequence[int], starts: Sequence[int], device: torch.device
+    lengths: Sequence[int], starts: Sequence[Place], device: torch.device
 ) -> tuple[list[int], list[slice]]:
     """An order of rows, longest first, and the parts of it that are read together.
 
-    Within a part, rows stand in the order of `starts`, the layers at which they join.
+    Within a part, rows stand in the order of `starts`, the places at which they join.
     """
     on_gpu = device.type != "cpu"
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])

@@ -19,14 +19,25 @@ def kept_of(
     drafts: Sequence[Sequence[int]],
     parts: Sequence[slice],
     first_logits: Float[Tensor, "row vocab"],
+    *,
+    finer: bool = False,
 ) -> Kept:
-    """The states of prompts and of `drafts` of answers behind them; the model is the original."""
+    """The states of prompts and of `drafts` of answers behind them; the model is the original.
+
+    `finer`: with the products, so that rows may begin inside a layer.
+    """
     found: list[tuple[States | None, States]] = []
     none = [0] * len(batch)
     read_prompts(
         loaded,
         batch.followed_by(drafts),
-        Reuse(owners=none, starts=none, parts=parts, keep=lambda *both: found.append(both)),
+        Reuse(
+            owners=none,
+            starts=none,
+            parts=parts,
+            keep=lambda *both: found.append(both),
+            finer=finer,
+        ),
         n_new=0,
         on_rows=lambda rows: None,
         options=logits_to_keep(loaded),

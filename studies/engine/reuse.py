@@ -1,13 +1,15 @@
 """What the original model computed of some prompts, for trials that begin from it."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from studies.engine.parts import Place
 from studies.engine.prompts import TokenBatch
 from studies.engine.row_cache import RowCache
 
@@ -21,10 +23,17 @@ class States(NamedTuple):
     inputs: list[Float[Tensor, "row token d_model"]]  # of each layer; at last the final output
     keys: list[Float[Tensor, "row head token d_head"]]
     values: list[Float[Tensor, "row head token d_head"]]
+    # Of the matrices that write into the residual stream, each by the place behind it.
+    products: Mapping[Place, Float[Tensor, "row token d_model"]] = MappingProxyType({})
 
     @property
     def n_bytes(self) -> int:
-        return sum(tensor.nbytes for part in self for tensor in part)
+        parts = (self.inputs, self.keys, self.values, self.products.values())
+        return sum(tensor.nbytes for part in parts for tensor in part)
+
+    def without_products(self) -> "States":
+        """The same for rows that begin in front of a layer."""
+        return self._replace(products={})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +51,11 @@ class Kept:
         shared = self.shared.n_bytes if self.shared else 0
         return self.own.n_bytes + shared + self.logits.nbytes
 
+    def without_products(self) -> "Kept":
+        """The same for rows that begin in front of a layer."""
+        shared = self.shared and self.shared.without_products()
+        return replace(self, shared=shared, own=self.own.without_products())
+
     def rows_of(self, batch: TokenBatch, n_prompts: int) -> list[int] | None:
         """The kept row of each row of a batch; None if they were not read like this."""
         known = {place: row for row, place in enumerate(self.batch.indices)}
@@ -56,7 +70,7 @@ class Reuse:
     """What is known of the rows of a batch before they are read."""
 
     owners: Sequence[int]  # the parameter set of each row
-    starts: Sequence[int]  # the first layer at which each row differs from the original
+    starts: Sequence[Place]  # where each row begins to differ from the original
     parts: Sequence[slice] = (slice(None),)  # read one after the other; in each, starts ascend
     kept: Kept | None = None
     kept_rows: Sequence[int] = ()  # where each row stands in it
@@ -64,13 +78,21 @@ class Reuse:
     places: Sequence[int] = ()  # the prompt of each row
     guess: Callable[[int, int], Sequence[int]] = lambda row, first: ()
     keep: Callable[[States | None, States], None] | None = None  # takes the original's states
+    finer: bool = False  # and the products among them
 
 
 class Known(Protocol):
     """Where rows get from what a forward pass does not compute for them."""
 
+    @property
+    def has_products(self) -> bool:
+        """Whether rows may begin behind a product, not only in front of a layer."""
+
     def inputs(self, layer: int, part: slice, hidden: Tensor) -> Tensor:
         """What some rows read at a layer (-1: the final output); `hidden`: what others do."""
+
+    def products(self, place: Place, part: slice, others: Tensor) -> Tensor:
+        """What is in front of a place, the product of a matrix; `others`: that of others."""
 
     def keys_and_values(self, layer: int, part: slice) -> tuple[Tensor, Tensor]:
         """What attention sees of them."""
@@ -87,6 +109,15 @@ class Picked:
         self, layer: int, part: slice, hidden: Tensor
     ) -> Float[Tensor, "row token d_model"]:
         return self._pick(self._states.inputs[layer], part)
+
+    @property
+    def has_products(self) -> bool:
+        return bool(self._states.products)
+
+    def products(
+        self, place: Place, part: slice, others: Tensor
+    ) -> Float[Tensor, "row token d_model"]:
+        return self._pick(self._states.products[place], part)
 
     def keys_and_values(self, layer: int, part: slice) -> tuple[Tensor, Tensor]:
         both = self._states.keys[layer], self._states.values[layer]
@@ -112,6 +143,15 @@ class Twins:
         self, layer: int, part: slice, hidden: Tensor
     ) -> Float[Tensor, "row token d_model"]:
         return hidden[self._twins[part].to(hidden.device)]
+
+    @property
+    def has_products(self) -> bool:
+        return True  # a twin computes them in the same pass
+
+    def products(
+        self, place: Place, part: slice, others: Tensor
+    ) -> Float[Tensor, "row token d_model"]:
+        return others[self._twins[part].to(others.device)]
 
     def keys_and_values(self, layer: int, part: slice) -> tuple[Tensor, Tensor]:
         return self._cache.at(layer, self._rows[self._twins[part]], self._columns[part])

@@ -201,7 +201,7 @@ class Session:
     def _sets(self, many: Sequence[Parameters]) -> Sets:
         if not isinstance(self.method, BatchMethod):
             return ALONE
-        return Sets(self.method.assign, [self.method.first_layer(one) for one in many])
+        return Sets(self.method.assign, [self.method.first_place(one) for one in many])
 
     def judge(self) -> Judge:
         """What scores another model as this session scores its trials."""

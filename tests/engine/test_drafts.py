@@ -11,7 +11,7 @@ from studies.engine.remembering import kept_of
 from studies.engine.reuse import Reuse
 from tests.engine.test_directional import prepared
 from tests.engine.test_generation import batches_of, ending_early
-from tests.engine.test_prefill import MANY, answered, remembered, with_prefix
+from tests.engine.test_prefill import ATTENTION, MANY, answered, remembered, with_prefix
 from tests.engine.test_side_by_side import assert_same
 from tests.engine.tiny import N_LAYERS, tiny_model
 
@@ -87,7 +87,7 @@ def test_rows_with_the_same_draft_share_the_layers_that_none_of_them_changes():
     loaded.model.generation_config.eos_token_id = []
     method, batches = prepared(loaded), with_prefix(batches_of(loaded))
     late = MANY[0]
-    assert method.first_layer(late) == 2
+    assert method.first_place(late) == 2 + ATTENTION
     whole = answered(loaded, method, [late, late], batches, None, starts=[0, 0])
     memory = remembered(loaded, batches)  # no answer of the original
     answered(loaded, method, [late], batches, memory)

@@ -30,8 +30,29 @@ def late(weight=1.2):
     )
 
 
+def in_last_layer(**weights):
+    """Parameters that change the last layer alone."""
+    narrow = {
+        "max_weight_position_fraction": 1.0,
+        "min_weight_relative": 0.0,
+        "min_weight_distance_fraction": 0.0,
+    }
+    return parameters(**narrow, **weights)
+
+
 ORIGINAL = parameters(mlp_weight=0.0, max_weight=0.0, min_weight_relative=0.0)
-MANY = [late(), ORIGINAL, EVERYWHERE, late(0.7), parameters()]
+MANY = [
+    late(),
+    ORIGINAL,
+    EVERYWHERE,
+    late(0.7),
+    parameters(max_weight=0.0),  # the MLPs alone
+    in_last_layer(),
+    in_last_layer(max_weight=0.0),
+]
+# Behind the products of which they begin to differ, the attention's or the MLP's.
+ATTENTION, MLP = 0.25, 0.5
+PLACES = [2 + ATTENTION, N_LAYERS, 0 + ATTENTION, 2 + ATTENTION, 1 + MLP, 3 + ATTENTION, 3 + MLP]
 
 
 def with_prefix(batches):
@@ -50,7 +71,7 @@ def remembered(loaded, batches, room=ROOM, n_new=1):
 
 def answered(loaded, method, many, batches, memory, starts=None, limit=None):
     method.apply_many(many)
-    starts = starts or [method.first_layer(values) for values in many]
+    starts = starts or [method.first_place(values) for values in many]
     wanted = Wanted(max_new_tokens=8, first_logprobs=True, memory=memory)
     sets = Sets(method.assign, starts)
     found = answer_sets(loaded, batches, wanted, progress=progress(), limit=limit, sets=sets)
@@ -67,16 +88,17 @@ def test_rows_that_join_at_their_own_layer_answer_as_if_read_whole(family):
     plain = batches_of(loaded)
     ending_early(loaded, plain[0])
     whole = answered(loaded, method, MANY, plain, None, starts=[0] * len(MANY))
-    assert [method.first_layer(one) for one in MANY] == [2, N_LAYERS, 0, 2, 1]
+    assert [method.first_place(one) for one in MANY] == PLACES
     batches = with_prefix(plain)
     assert reads_alike(loaded, batches[0])
+    assert reads_alike(loaded, batches[0], finer=True)
     for some, n_new in ((plain, 1), (batches, 8)):
         memory = remembered(loaded, some, n_new=n_new)
         assert_same(answered(loaded, method, MANY, some, memory), whole)
     assert_same(answered(loaded, method, MANY, batches, memory), whole)  # all answers are known
 
 
-@pytest.mark.parametrize("start", [0, 1, 3, N_LAYERS])
+@pytest.mark.parametrize("start", [0, 1, 1 + ATTENTION, 2 + MLP, 3, 3 + MLP, N_LAYERS])
 @pytest.mark.parametrize("shared", [False, True], ids=["whole", "prefix first"])
 def test_beginning_at_a_later_layer_is_the_same_bit_for_bit(start, shared):
     loaded = tiny_model("qwen3")
@@ -188,11 +210,17 @@ def test_a_window_shorter_than_the_prompts_shares_nothing(window, may):
     assert may_share(tiny_model("gemma3_text", sliding_window=window), 200) is may
 
 
-def test_the_first_changed_layer_is_that_of_the_kernel():
+def test_the_first_changed_place_is_that_of_the_kernel():
     loaded = tiny_model("llama")
     method = prepared(loaded)
-    assert method.first_layer(ORIGINAL) == N_LAYERS
-    assert method.first_layer(EVERYWHERE) == 0
-    kernel = method.describe(parameters())["kernel"]
-    weights = [max(map(abs, layer)) for layer in zip(*kernel.values(), strict=True)]
-    assert method.first_layer(parameters()) == next(i for i, w in enumerate(weights) if w)
+    assert method.first_place(ORIGINAL) == N_LAYERS
+    assert method.first_place(EVERYWHERE) == ATTENTION
+    for values in (parameters(), parameters(max_weight=0.0), late(), in_last_layer()):
+        kernel = method.describe(values)["kernel"]
+        places = [
+            layer + part
+            for component, part in (("attn.o_proj", ATTENTION), ("mlp.down_proj", MLP))
+            for layer, weight in enumerate(kernel[component])
+            if weight
+        ]
+        assert method.first_place(values) == min(places)
