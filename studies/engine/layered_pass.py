@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from studies.engine.forwards import first_rows, replace_forward
+from studies.engine.grouped_heads import heads_grouped
 from studies.engine.model import LoadedModel
 from studies.engine.part_joins import PartJoin, keep_product
 from studies.engine.parts import Place, behind, in_front, parts_of
@@ -103,6 +104,7 @@ class LayeredPass:
                 self._run_parts(changed, mlp)
             if mlp is not None:
                 replace_forward(changed, mlp, partial(self._only_last, mlp.forward))
+            changed.enter_context(heads_grouped(self._loaded.device))
             return self._loaded.model(**inputs)
 
     def _last_mlp(self) -> nn.Module | None:
