@@ -41,9 +41,11 @@ class LayeredPass:
         self._active = [bisect_right(starts, layer) for layer in range(loaded.n_layers)]
         if kept is None:
             self._active = [self._n_rows] * loaded.n_layers
+        self.on_lasts: Callable[[int], None] = lambda n: None  # told before some run alone
         self.inputs: list[Tensor] = []
         self._told = -1
-        self._lasts: Rows | None = None  # the place of each row's last token; None: all count
+        # Rows and places of the tokens whose logits count, row by row; None: all do.
+        self._lasts: tuple[Rows, Rows] | None = None
 
     def run(
         self, ids: Int[Tensor, "row token"], lengths: Int[Tensor, " row"]
@@ -51,7 +53,7 @@ class LayeredPass:
         """Read rows that begin in the first column; the logits behind each."""
         width = int(lengths.max())
         device = ids.device
-        self._lasts = lengths - 1
+        self._lasts = torch.arange(len(ids), device=device), lengths - 1
         known = self.cache
         cache = known if isinstance(known, RowCache) else known(self.done + width)
         output = self._through_layers(
@@ -134,11 +136,12 @@ class LayeredPass:
         self, forward: Callable[..., Any], hidden: Tensor, *args: object, **kwargs: object
     ) -> Any:  # noqa: ANN401 - as the module gives it
         """Of the last layer's MLP, nothing but the last token of each row is used."""
-        last = forward(self._at_last(hidden), *args, **kwargs)
+        lasts = self._lasts_of(hidden)
+        self.on_lasts(len(lasts[0]))
+        last = forward(hidden[lasts].unsqueeze(1), *args, **kwargs)
         if not isinstance(last, Tensor):
             raise CannotJoinError(type(last).__name__)
-        rows = torch.arange(len(hidden), device=hidden.device)
-        return torch.zeros_like(hidden).index_put_((rows, self._lasts_of(hidden)), last[:, 0])
+        return torch.zeros_like(hidden).index_put_(lasts, last[:, 0])
 
     def _finished(self, hidden: Tensor, n: int) -> Tensor:
         """What goes on behind the last layer: of prompts, nothing but the last token."""
@@ -146,15 +149,14 @@ class LayeredPass:
             hidden = torch.cat([hidden, self._kept.inputs(-1, slice(n, None), hidden)])
         if self.record:
             self.inputs.append(hidden)
-        return hidden if self._lasts is None else self._at_last(hidden)
+        return hidden if self._lasts is None else hidden[self._lasts_of(hidden)].unsqueeze(1)
 
-    def _at_last(self, hidden: Tensor) -> Float[Tensor, "row 1 d_model"]:
-        rows = torch.arange(len(hidden), device=hidden.device)
-        return hidden[rows, self._lasts_of(hidden)].unsqueeze(1)
-
-    def _lasts_of(self, hidden: Tensor) -> Int[Tensor, " row"]:
+    def _lasts_of(self, hidden: Tensor) -> tuple[Rows, Rows]:
+        """Those in the first rows, as many as `hidden` has."""
         assert self._lasts is not None
-        return self._lasts[: len(hidden)].to(hidden.device)
+        n = int(torch.searchsorted(self._lasts[0], len(hidden)))
+        rows, places = (one[:n].to(hidden.device) for one in self._lasts)
+        return rows, places
 
     def _missing(self) -> Iterator[tuple[int, Tensor, Tensor]]:
         """Keys and values of the rows that a layer has not seen, as in the original."""

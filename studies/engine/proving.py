@@ -1,5 +1,7 @@
 """Whether what prefill does with a model is what the model does by itself."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -10,7 +12,8 @@ from studies.engine.layered_pass import CannotJoinError
 from studies.engine.model import LoadedModel
 from studies.engine.prompts import TokenBatch
 from studies.engine.remembering import kept_of
-from studies.engine.reuse import Reuse
+from studies.engine.reuse import Kept, Reuse
+from studies.engine.trees import in_trees
 
 _ROWS = 4
 _NEW = 9  # tokens: more than a draft, so that both ways of going on are used
@@ -24,23 +27,41 @@ def reads_alike(loaded: LoadedModel, batch: TokenBatch) -> bool:
     Asked of the original; an architecture may pass on more between its layers than is known
     here, or look at its prompts in another way.
     """
-    few = batch.picked(range(len(batch))[:: max(1, len(batch) // _ROWS)][:_ROWS]).trimmed()
-    starts = [loaded.n_layers * row // max(1, len(few) - 1) for row in range(len(few))]
+    few = _forked(
+        batch.picked(range(len(batch))[:: max(1, len(batch) // _ROWS)][:_ROWS]).trimmed()
+    )
+    last = max(1, len(few) // 2 - 1)
+    starts = [loaded.n_layers * (row // 2) // last for row in range(len(few))]
     whole = _answers(loaded, few, None)
     drafts = drafts_of(whole.tokens, _NEW, filler=0)
     try:
-        parts = [slice(0, len(few))]
-        kept = kept_of(loaded, few, drafts, parts, whole.first_logits)
-        rows = range(len(few))
-        joined = _answers(
-            loaded, few, Reuse(owners=[0] * len(few), starts=starts, kept=kept, kept_rows=rows)
-        )
+        kept = kept_of(loaded, few, drafts, [slice(0, len(few))], whole.first_logits)
+        joined = _answers(loaded, few, _reuse(few, starts, kept))
     except (CannotJoinError, RuntimeError, TypeError, ValueError, IndexError, AttributeError):
         return False
     exact = loaded.model.dtype == torch.float32
     tolerance = _TOLERANCE if exact else _ROUGH_TOLERANCE
     first = (whole.first_logits.softmax(dim=-1) - joined.first_logits.softmax(dim=-1)).abs()
     return max(float(first.max()), _behind(loaded, few, joined.tokens)) <= tolerance
+
+
+def _forked(batch: TokenBatch) -> TokenBatch:
+    """Each prompt twice, the last token of one a different one: they are read in a tree."""
+    twice = batch.picked([row for row in range(len(batch)) for _ in range(2)])
+    ids = twice.input_ids.clone()
+    ids[1::2, -1] = (ids[1::2, -1] == 0).long()
+    return replace(twice, input_ids=ids)
+
+
+def _reuse(batch: TokenBatch, starts: list[int], kept: Kept) -> Reuse:
+    owners = [0] * len(batch)
+    return Reuse(
+        owners=owners,
+        starts=starts,
+        trees=in_trees(batch.own, owners, starts, batch.input_ids.device),
+        kept=kept,
+        kept_rows=range(len(batch)),
+    )
 
 
 def _behind(loaded: LoadedModel, batch: TokenBatch, tokens: Tokens) -> float:
