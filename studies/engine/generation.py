@@ -22,6 +22,7 @@ from studies.engine.prompts import TokenBatch
 from studies.engine.reading_order import in_parts
 from studies.engine.remembering import kept_of
 from studies.engine.reuse import Kept, Reuse
+from studies.engine.trees import cheaper_trees
 
 
 @dataclass(slots=True, eq=False)
@@ -240,6 +241,7 @@ class _Work:
             owners=owners,
             starts=starts,
             parts=parts,
+            trees=cheaper_trees(batch.own, owners, starts, parts, self.loaded.device),
             kept=kept,
             kept_rows=rows,
             places=places,

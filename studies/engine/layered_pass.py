@@ -14,7 +14,7 @@ from studies.engine.forwards import first_rows, replace_forward
 from studies.engine.grouped_heads import heads_grouped
 from studies.engine.model import LoadedModel
 from studies.engine.part_joins import PartJoin, keep_product
-from studies.engine.parts import Place, behind, in_front, parts_of
+from studies.engine.parts import Part, Place, behind, in_front, parts_of
 from studies.engine.reuse import Known, Rows
 from studies.engine.row_cache import RowCache
 
@@ -50,10 +50,12 @@ class LayeredPass:
         # How many rows run each layer whole, and how many take part in it at all.
         self._whole = [bisect_left(starts, behind(layer, 0)) for layer in range(loaded.n_layers)]
         self._active = [bisect_left(starts, layer + 1) for layer in range(loaded.n_layers)]
+        self.on_lasts: Callable[[int], None] = lambda n: None  # told before some run alone
         self.inputs: list[Tensor] = []
         self.products: dict[Place, Tensor] = {}
         self._told = -1
-        self._lasts: Rows | None = None  # the place of each row's last token; None: all count
+        # Rows and places of the tokens whose logits count, row by row; None: all do.
+        self._lasts: tuple[Rows, Rows] | None = None
 
     def run(
         self, ids: Int[Tensor, "row token"], lengths: Int[Tensor, " row"]
@@ -61,7 +63,7 @@ class LayeredPass:
         """Read rows that begin in the first column; the logits behind each."""
         width = int(lengths.max())
         device = ids.device
-        self._lasts = lengths - 1
+        self._lasts = torch.arange(len(ids), device=device), lengths - 1
         known = self.cache
         cache = known if isinstance(known, RowCache) else known(self.done + width)
         output = self._through_layers(
@@ -122,13 +124,17 @@ class LayeredPass:
                 if self.record:
                     keep_product(changed, part, partial(self.products.__setitem__, place))
                 elif n_own < n:
-                    known = partial(
-                        self._known_products,
-                        place,
-                        slice(n_own, n),
-                        only_last=part.module is only_last,
-                    )
-                    PartJoin(part=part, n_rows=n, n_own=n_own, known=known).enter(changed)
+                    self._join(changed, part, place, n_own, is_last=part.module is only_last)
+
+    def _join(
+        self, changed: ExitStack, part: Part, place: Place, n_own: int, *, is_last: bool
+    ) -> None:
+        """`is_last`: only the tokens that count go through it."""
+        n = self._active[in_front(place)]
+        known = partial(self._known_products, place, slice(n_own, n), only_last=is_last)
+        if is_last:
+            n, n_own = self._n_lasts(n), self._n_lasts(n_own)
+        PartJoin(part=part, n_rows=n, n_own=n_own, known=known).enter(changed)
 
     def _known_products(
         self, place: Place, part: slice, others: Tensor, *, only_last: bool
@@ -177,12 +183,12 @@ class LayeredPass:
         self, forward: Callable[..., Any], hidden: Tensor, *args: object, **kwargs: object
     ) -> Any:  # noqa: ANN401 - as the module gives it
         """Of the last layer's MLP, nothing but the last token of each row is used."""
-        every = slice(0, len(hidden))
-        last = forward(self._at_last(hidden, every), *args, **kwargs)
+        lasts = self._lasts_of(hidden, slice(0, len(hidden)))
+        self.on_lasts(len(lasts[0]))
+        last = forward(hidden[lasts].unsqueeze(1), *args, **kwargs)
         if not isinstance(last, Tensor):
             raise CannotJoinError(type(last).__name__)
-        places = self._lasts_of(hidden, every)
-        return torch.zeros_like(hidden).index_put_(places, last[:, 0])
+        return torch.zeros_like(hidden).index_put_(lasts, last[:, 0])
 
     def _finished(self, hidden: Tensor, n: int) -> Tensor:
         """What goes on behind the last layer: of prompts, nothing but the last token."""
@@ -193,15 +199,21 @@ class LayeredPass:
         every = slice(0, len(hidden))
         return hidden if self._lasts is None else self._at_last(hidden, every)
 
-    def _at_last(self, hidden: Tensor, part: slice) -> Float[Tensor, "row 1 d_model"]:
+    def _at_last(self, hidden: Tensor, part: slice) -> Float[Tensor, "last 1 d_model"]:
         """`part`: which rows of the pass these are."""
         return hidden[self._lasts_of(hidden, part)].unsqueeze(1)
 
     def _lasts_of(self, hidden: Tensor, part: slice) -> tuple[Rows, Rows]:
-        """The place of the last token in each of these rows."""
+        """Rows and places of the tokens that count, in these rows of the pass."""
         assert self._lasts is not None
-        rows = torch.arange(len(hidden), device=hidden.device)
-        return rows, self._lasts[part].to(hidden.device)
+        chosen = slice(self._n_lasts(part.start), self._n_lasts(part.stop))
+        rows, places = (one[chosen].to(hidden.device) for one in self._lasts)
+        return rows - part.start, places
+
+    def _n_lasts(self, n_rows: int) -> int:
+        """How many of the tokens that count are in the first rows."""
+        assert self._lasts is not None
+        return int(torch.searchsorted(self._lasts[0], n_rows))
 
     def _missing(self) -> Iterator[tuple[int, Tensor, Tensor]]:
         """Keys and values of the rows that a layer has not seen, as in the original."""

@@ -68,6 +68,12 @@ class TokenBatch:
         order = (self.attention_mask == 0).int().argsort(dim=1, stable=True)
         return self.input_ids.gather(1, order)
 
+    @property
+    def own(self) -> list[list[int]]:
+        """The tokens of each prompt that follow the prefix."""
+        rows = zip(self.begun.tolist(), self.lengths.tolist(), strict=True)
+        return [row[self.prefix : length] for row, length in rows]
+
     def chunks(self, size: int) -> list["TokenBatch"]:
         """The same rows in batches of at most `size`, padding that none needs cut off."""
         starts = range(0, len(self), size)

@@ -1,6 +1,7 @@
 """Whether what prefill does with a model is what the model does by itself."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -13,7 +14,8 @@ from studies.engine.model import LoadedModel
 from studies.engine.parts import Place, behind, parts_of
 from studies.engine.prompts import TokenBatch
 from studies.engine.remembering import kept_of
-from studies.engine.reuse import Reuse
+from studies.engine.reuse import Kept, Reuse
+from studies.engine.trees import in_trees
 
 _ROWS = 4
 _NEW = 9  # tokens: more than a draft, so that both ways of going on are used
@@ -27,19 +29,17 @@ def reads_alike(loaded: LoadedModel, batch: TokenBatch, *, finer: bool = False) 
     Asked of the original; an architecture may pass on more between its layers than is known
     here, or look at its prompts in another way. `finer`: rows that join inside the layers.
     """
-    few = batch.picked([len(batch) * row // _ROWS for row in range(_ROWS)]).trimmed()
-    starts = _inside(loaded) if finer else _in_front(loaded)
-    if not starts:
+    few = _forked(batch.picked([len(batch) * row // _ROWS for row in range(_ROWS)]).trimmed())
+    places = _inside(loaded) if finer else _in_front(loaded)
+    if not places:
         return False
+    starts = [place for place in places for _ in range(2)]
     whole = _answers(loaded, few, None)
     drafts = drafts_of(whole.tokens, _NEW, filler=0)
     try:
         parts = [slice(0, len(few))]
         kept = kept_of(loaded, few, drafts, parts, whole.first_logits, finer=finer)
-        rows = range(len(few))
-        joined = _answers(
-            loaded, few, Reuse(owners=[0] * len(few), starts=starts, kept=kept, kept_rows=rows)
-        )
+        joined = _answers(loaded, few, _reuse(few, starts, kept))
     except (CannotJoinError, RuntimeError, TypeError, ValueError, IndexError, AttributeError):
         return False
     exact = loaded.model.dtype == torch.float32
@@ -58,6 +58,25 @@ def _inside(loaded: LoadedModel) -> Sequence[Place]:
     layers = [enumerate(parts) for parts in parts_of(loaded)]
     places = [behind(index, number) for index, parts in enumerate(layers) for number, _ in parts]
     return places and [places[0], places[len(places) // 2], places[-1], loaded.n_layers]
+
+
+def _forked(batch: TokenBatch) -> TokenBatch:
+    """Each prompt twice, the last token of one a different one: they are read in a tree."""
+    twice = batch.picked([row for row in range(len(batch)) for _ in range(2)])
+    ids = twice.input_ids.clone()
+    ids[1::2, -1] = (ids[1::2, -1] == 0).long()
+    return replace(twice, input_ids=ids)
+
+
+def _reuse(batch: TokenBatch, starts: Sequence[Place], kept: Kept) -> Reuse:
+    owners = [0] * len(batch)
+    return Reuse(
+        owners=owners,
+        starts=starts,
+        trees=in_trees(batch.own, owners, starts, batch.input_ids.device),
+        kept=kept,
+        kept_rows=range(len(batch)),
+    )
 
 
 def _behind(loaded: LoadedModel, batch: TokenBatch, tokens: Tokens) -> float:

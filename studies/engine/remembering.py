@@ -10,6 +10,7 @@ from studies.engine.model import LoadedModel
 from studies.engine.prefill import logits_to_keep, read_prompts
 from studies.engine.prompts import TokenBatch
 from studies.engine.reuse import Kept, Reuse, States
+from studies.engine.trees import cheaper_trees
 
 
 @torch.inference_mode()
@@ -28,16 +29,19 @@ def kept_of(
     """
     found: list[tuple[States | None, States]] = []
     none = [0] * len(batch)
+    whole = batch.followed_by(drafts)
+    reuse = Reuse(
+        owners=none,
+        starts=none,
+        parts=parts,
+        trees=cheaper_trees(whole.own, none, none, parts, loaded.device),
+        keep=lambda *both: found.append(both),
+        finer=finer,
+    )
     read_prompts(
         loaded,
-        batch.followed_by(drafts),
-        Reuse(
-            owners=none,
-            starts=none,
-            parts=parts,
-            keep=lambda *both: found.append(both),
-            finer=finer,
-        ),
+        whole,
+        reuse,
         n_new=0,
         on_rows=lambda rows: None,
         options=logits_to_keep(loaded),

@@ -12,6 +12,7 @@ from torch import Tensor
 from studies.engine.parts import Place
 from studies.engine.prompts import TokenBatch
 from studies.engine.row_cache import RowCache
+from studies.engine.trees import Trees
 
 Rows = Int[Tensor, " row"]
 Tokens = Int[Tensor, "row token"]
@@ -72,6 +73,7 @@ class Reuse:
     owners: Sequence[int]  # the parameter set of each row
     starts: Sequence[Place]  # where each row begins to differ from the original
     parts: Sequence[slice] = (slice(None),)  # read one after the other; in each, starts ascend
+    trees: Trees | None = None  # read instead
     kept: Kept | None = None
     kept_rows: Sequence[int] = ()  # where each row stands in it
     # How the answer of a row may go on that begins with a token; empty: nobody knows.
@@ -101,9 +103,11 @@ class Known(Protocol):
 class Picked:
     """The kept states of some rows, at some of their tokens."""
 
-    def __init__(self, states: States, rows: Sequence[int], tokens: slice | Tokens) -> None:
-        """`tokens`: the same of every row, or those of each."""
-        self._states, self._rows, self._tokens = states, torch.tensor(rows), tokens
+    def __init__(
+        self, states: States, rows: Sequence[int] | Tokens, tokens: slice | Tokens
+    ) -> None:
+        """`tokens`: the same of every row, or those of each; `rows` may differ by token too."""
+        self._states, self._rows, self._tokens = states, torch.as_tensor(rows), tokens
 
     def inputs(
         self, layer: int, part: slice, hidden: Tensor
@@ -128,7 +132,8 @@ class Picked:
         rows = self._rows[part].to(tensor.device)
         if isinstance(self._tokens, slice):
             return tensor[rows][:, self._tokens]
-        return tensor[rows[:, None], self._tokens[part].to(tensor.device)]
+        rows = rows if rows.dim() > 1 else rows[:, None]
+        return tensor[rows, self._tokens[part].to(tensor.device)]
 
 
 class Twins:

@@ -3,7 +3,7 @@
 from typing import cast
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import Cache
 
@@ -41,6 +41,13 @@ class RowCache(Cache):
         self._width = done + n_tokens
         columns = torch.arange(self._width, device=device)
         return self._mask(columns <= columns[done:, None])[None, None]
+
+    def reads_trees(self, first: int, done: int, seen: Bool[Tensor, "row token token"]) -> Mask:
+        """The same, where tokens see some others of those that the pass reads."""
+        n_rows, n_tokens, _ = seen.shape
+        self._rows, self._done, self._columns = slice(first, None), done, None
+        self._width = done + n_tokens
+        return self._mask(torch.cat([seen.new_ones(n_rows, n_tokens, done), seen], dim=2))[:, None]
 
     def appends(self, columns: Columns, rows: Rows | None = None) -> Mask:
         """The next pass reads tokens in columns of their own, of some rows (None: of all)."""
@@ -101,8 +108,14 @@ class RowCache(Cache):
     def at(self, layer: int, rows: Rows, columns: Columns) -> tuple[Tensor, Tensor]:
         """Keys and values of a layer, of some rows in columns of their own."""
         known = cast(tuple[Tensor, Tensor], self._known[layer])
-        places = rows.to(known[0].device)[:, None], columns.to(known[0].device)
-        keys, values = (one[places[0], :, places[1]].transpose(1, 2) for one in known)
+        device, (_, n_heads, width, _) = known[0].device, known[0].shape
+        heads = rows.to(device)[:, None] * n_heads + torch.arange(n_heads, device=device)
+        # Picked from one long list: several times as fast as by row and column.
+        places = heads[:, :, None] * width + columns.to(device)[:, None]
+        keys, values = (
+            one.flatten(0, 2).index_select(0, places.flatten()).unflatten(0, places.shape)
+            for one in known
+        )
         return keys, values
 
     def batch_select_indices(self, indices: Rows) -> None:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from studies.engine import generation, remembering
 from studies.engine.answers import Wishes
 from studies.engine.batching import BatchLimit
 from studies.engine.decoding import greedy
@@ -18,6 +19,13 @@ from tests.engine.test_side_by_side import assert_same, progress
 from tests.engine.tiny import FAMILIES, N_LAYERS, VISION_FAMILY, tiny_model
 
 ROOM = 2**30
+
+
+@pytest.fixture(autouse=True)
+def no_trees(monkeypatch):
+    """Prompts are read one beside the other here, however cheap trees of them would be."""
+    for module in (generation, remembering):
+        monkeypatch.setattr(module, "cheaper_trees", lambda *args: None)
 
 
 def late(weight=1.2):
