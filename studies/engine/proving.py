@@ -12,8 +12,9 @@ from studies.engine.prompts import TokenBatch
 from studies.engine.remembering import kept_of
 from studies.engine.reuse import Reuse
 
-_ROWS = 4
-_NEW = 9  # tokens: more than a draft, so that both ways of going on are used
+_ROWS = 8  # pairs with the same prompt, which share layers
+_NEW = 9  # tokens
+_DRAFTED = 6  # of them: some are left for single steps
 _TOLERANCE = 1e-3  # of a probability
 _ROUGH_TOLERANCE = 0.1  # for half-sized floats, whose rounding depends on the batch's shape
 
@@ -24,17 +25,22 @@ def reads_alike(loaded: LoadedModel, batch: TokenBatch) -> bool:
     Asked of the original; an architecture may pass on more between its layers than is known
     here, or look at its prompts in another way.
     """
-    few = batch.picked(range(len(batch))[:: max(1, len(batch) // _ROWS)][:_ROWS]).trimmed()
-    starts = [loaded.n_layers * row // max(1, len(few) - 1) for row in range(len(few))]
+    few = batch.picked([len(batch) * (row // 2 * 2) // _ROWS for row in range(_ROWS)]).trimmed()
+    starts = [loaded.n_layers * row // (_ROWS - 1) for row in range(_ROWS)]
     whole = _answers(loaded, few, None)
-    drafts = drafts_of(whole.tokens, _NEW, filler=0)
+    drafts = drafts_of(whole.tokens, _DRAFTED, filler=0)
     try:
         parts = [slice(0, len(few))]
         kept = kept_of(loaded, few, drafts, parts, whole.first_logits)
-        rows = range(len(few))
-        joined = _answers(
-            loaded, few, Reuse(owners=[0] * len(few), starts=starts, kept=kept, kept_rows=rows)
+        reuse = Reuse(
+            owners=[0] * len(few),
+            starts=starts,
+            kept=kept,
+            kept_rows=range(len(few)),
+            places=few.indices,
+            share_always=True,
         )
+        joined = _answers(loaded, few, reuse)
     except (CannotJoinError, RuntimeError, TypeError, ValueError, IndexError, AttributeError):
         return False
     exact = loaded.model.dtype == torch.float32
