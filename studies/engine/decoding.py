@@ -17,6 +17,7 @@ from studies.engine.model import LoadedModel
 from studies.engine.prefill import logits_to_keep, read_prompts
 from studies.engine.prompts import TokenBatch
 from studies.engine.row_cache import RowCache
+from studies.engine.shared_steps import SharedSteps
 
 # Finished rows leave the batch once they are this share of it: moving the cache costs about
 # as much as one step reads.
@@ -74,6 +75,7 @@ class _Rows:
         self._rows = torch.arange(n_rows, device=loaded.device)  # those in the cache
         self._rules = logits_rules(loaded, batch)
         self._cache: Any = None
+        self._steps: SharedSteps | None = None  # None: rows are kept in another kind of cache
         self._made = 0
         self._looks = _looks(max_new_tokens)
         self._keep_last = logits_to_keep(loaded)
@@ -85,14 +87,17 @@ class _Rows:
         reuse = self._wishes.reuse
         if reuse is None:
             return self._computed(batch.input_ids, batch.positions)
+        on_rows = self._wishes.on_rows or (lambda rows: None)
         read = read_prompts(
             self._loaded,
             batch,
             reuse,
             n_new=self._n_most if self._n_most > 1 else 0,
-            on_rows=self._wishes.on_rows or (lambda rows: None),
+            on_rows=on_rows,
             options=self._keep_last,
         )
+        if read.cache is not None and not self._rules:
+            self._steps = SharedSteps(self._loaded, reuse, read.cache, on_rows, self._keep_last)
         return self._continued(read.logits, read.cache)
 
     def follow_drafts(self) -> None:
@@ -136,7 +141,12 @@ class _Rows:
 
     def step(self, input_ids: Int[Tensor, "row 1"]) -> None:
         """Read each row's last token, append the most likely next one."""
-        self._computed(input_ids, self._places()[self._rows].unsqueeze(1))
+        columns = self._places()[self._rows].unsqueeze(1)
+        shared = None if self._steps is None else self._steps.shared
+        if shared is None:
+            self._computed(input_ids, columns)
+        else:
+            self._continued(shared.step(input_ids, columns), self._cache)
 
     def _computed(
         self, input_ids: Int[Tensor, "row token"], positions: Int[Tensor, "row token"]
@@ -212,19 +222,23 @@ class _Rows:
 
     def drop_finished(self) -> Int[Tensor, "row 1"]:
         """Take finished rows out of the cache where that pays; the tokens to read next."""
-        left = self._left()[self._rows]
-        n_left = int(left.sum())
-        if n_left <= (1 - _FINISHED_SHARE) * len(self._rows) and self._may_drop():
+        if self._steps is not None:
+            self._rows = self._steps.lined_up(self._left(), self._new, self._counts)
+        elif self._may_drop():
+            self._drop(self._left()[self._rows])
+        return self._new[self._rows, self._counts[self._rows] - 1].unsqueeze(1)
+
+    def _drop(self, left: Bool[Tensor, " row"]) -> None:
+        if int(left.sum()) <= (1 - _FINISHED_SHARE) * len(self._rows):
             kept = left.nonzero().squeeze(1)
             self._cache.batch_select_indices(kept)
             self._rows = self._rows[kept]
             self._tell_rows()
-        return self._new[self._rows, self._counts[self._rows] - 1].unsqueeze(1)
 
     def _may_drop(self) -> bool:
         """Rules (a repetition penalty …) and other kinds of cache may keep more state per row."""
         layers = getattr(self._cache, "layers", [None])
-        plain = all(type(layer) in _PLAIN_CACHES for layer in layers)  # a RowCache has none
+        plain = all(type(layer) in _PLAIN_CACHES for layer in layers)
         return plain and not self._rules
 
     def _tell_rows(self) -> None:

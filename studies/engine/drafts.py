@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from studies.engine.layered_pass import LayeredPass
+from studies.engine.lineup import twins_of
 from studies.engine.model import LoadedModel
 from studies.engine.reading_order import in_parts, pieces
 from studies.engine.reuse import Known, Picked, Reuse, Twins
@@ -103,16 +104,6 @@ class Drafting:
             for piece in pieces(len(some), 1, most_rows=most):
                 yield some[piece]
 
-    def _twins(self, rows: Sequence[int], drafts: Mapping[int, Draft]) -> dict[int, int]:
-        """The row that changes least among those with the same prompt and draft, for each."""
-        same: dict[tuple[int, Draft], int] = {}
-        keys = {row: (self.reuse.places[row], tuple(drafts[row])) for row in rows}
-        for row in rows:
-            other = same.setdefault(keys[row], row)
-            if self.reuse.starts[row] > self.reuse.starts[other]:
-                same[keys[row]] = row
-        return {row: same[keys[row]] for row in rows}
-
     def _try(
         self,
         rows: Sequence[int],
@@ -122,7 +113,10 @@ class Drafting:
         is_original: bool,
     ) -> Tried:
         device, starts = first_places.device, self.reuse.starts
-        twins: dict[int, int] = {} if is_original else self._twins(rows, drafts)
+        twins: dict[int, int] = {}
+        if not is_original:
+            keys = {row: (self.reuse.places[row], *drafts[row]) for row in rows}
+            twins = twins_of(keys, starts)
         # A row that computes for others does so from the first layer on.
         begins = {row: 0 if twins.get(row) == row else starts[row] for row in rows}
         rows = sorted(rows, key=lambda row: (begins[row], twins.get(row) != row))

@@ -97,6 +97,25 @@ class LayeredPass:
         logits: Tensor = output.logits
         return logits
 
+    def step(
+        self, ids: Int[Tensor, "row 1"], columns: Int[Tensor, "row 1"]
+    ) -> Float[Tensor, "row 1 vocab"]:
+        """Read one token of each of the first rows of the cache; the logits behind it.
+
+        Rows stand as before in the layers that do not compute them.
+        """
+        assert isinstance(self.cache, RowCache)
+        output = self._through_layers(
+            input_ids=ids,
+            attention_mask=self.cache.appends(columns),
+            position_ids=columns,
+            past_key_values=self.cache,
+            use_cache=True,
+            **self._options,
+        )
+        logits: Tensor = output.logits
+        return logits
+
     def _through_layers(self, **inputs: object) -> Any:  # noqa: ANN401 - the library's own class
         with ExitStack() as changed:
             for index, layer in enumerate(self._loaded.layers):

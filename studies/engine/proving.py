@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,10 +18,19 @@ from studies.engine.remembering import kept_of
 from studies.engine.reuse import Kept, Reuse
 from studies.engine.trees import in_trees
 
-_ROWS = 4
-_NEW = 9  # tokens: more than a draft, so that both ways of going on are used
+_PROMPTS = 4
+_NEW = 9  # tokens
+_DRAFTED = 6  # of them: some are left for single steps
 _TOLERANCE = 1e-3  # of a probability
 _ROUGH_TOLERANCE = 0.1  # for half-sized floats, whose rounding depends on the batch's shape
+
+
+class _Case(NamedTuple):
+    """A row of the proof."""
+
+    start: Place
+    prompt: int
+    is_fork: bool  # its last token is another one
 
 
 def reads_alike(loaded: LoadedModel, batch: TokenBatch, *, finer: bool = False) -> bool:
@@ -29,17 +39,17 @@ def reads_alike(loaded: LoadedModel, batch: TokenBatch, *, finer: bool = False) 
     Asked of the original; an architecture may pass on more between its layers than is known
     here, or look at its prompts in another way. `finer`: rows that join inside the layers.
     """
-    few = _forked(batch.picked([len(batch) * row // _ROWS for row in range(_ROWS)]).trimmed())
     places = _inside(loaded) if finer else _in_front(loaded)
     if not places:
         return False
-    starts = [place for place in places for _ in range(2)]
+    cases = _cases(places)
+    few = _asked(batch, cases)
     whole = _answers(loaded, few, None)
-    drafts = drafts_of(whole.tokens, _NEW, filler=0)
+    drafts = drafts_of(whole.tokens, _DRAFTED, filler=0)
     try:
         parts = [slice(0, len(few))]
         kept = kept_of(loaded, few, drafts, parts, whole.first_logits, finer=finer)
-        joined = _answers(loaded, few, _reuse(few, starts, kept))
+        joined = _answers(loaded, few, _reuse(few, cases, kept))
     except (CannotJoinError, RuntimeError, TypeError, ValueError, IndexError, AttributeError):
         return False
     exact = loaded.model.dtype == torch.float32
@@ -50,7 +60,7 @@ def reads_alike(loaded: LoadedModel, batch: TokenBatch, *, finer: bool = False) 
 
 def _in_front(loaded: LoadedModel) -> Sequence[Place]:
     """Where rows join that begin in front of a layer, or nowhere."""
-    return [loaded.n_layers * row // (_ROWS - 1) for row in range(_ROWS)]
+    return [loaded.n_layers * number // (_PROMPTS - 1) for number in range(_PROMPTS)]
 
 
 def _inside(loaded: LoadedModel) -> Sequence[Place]:
@@ -60,22 +70,37 @@ def _inside(loaded: LoadedModel) -> Sequence[Place]:
     return places and [places[0], places[len(places) // 2], places[-1], loaded.n_layers]
 
 
-def _forked(batch: TokenBatch) -> TokenBatch:
-    """Each prompt twice, the last token of one a different one: they are read in a tree."""
-    twice = batch.picked([row for row in range(len(batch)) for _ in range(2)])
-    ids = twice.input_ids.clone()
-    ids[1::2, -1] = (ids[1::2, -1] == 0).long()
-    return replace(twice, input_ids=ids)
+def _cases(places: Sequence[Place]) -> list[_Case]:
+    """Each prompt three times: two forks that are read in a tree, and one that joins elsewhere."""
+    return sorted(
+        case
+        for prompt, place in enumerate(places)
+        for case in (
+            _Case(place, prompt, is_fork=False),
+            _Case(place, prompt, is_fork=True),
+            _Case(places[~prompt], prompt, is_fork=False),
+        )
+    )
 
 
-def _reuse(batch: TokenBatch, starts: Sequence[Place], kept: Kept) -> Reuse:
-    owners = [0] * len(batch)
+def _asked(batch: TokenBatch, cases: Sequence[_Case]) -> TokenBatch:
+    few = batch.picked([len(batch) * case.prompt // _PROMPTS for case in cases]).trimmed()
+    ids = few.input_ids.clone()
+    forks = torch.tensor([case.is_fork for case in cases], device=ids.device)
+    ids[forks, -1] = (ids[forks, -1] == 0).long()
+    return replace(few, input_ids=ids)
+
+
+def _reuse(batch: TokenBatch, cases: Sequence[_Case], kept: Kept) -> Reuse:
+    owners, starts = [0] * len(batch), [case.start for case in cases]
     return Reuse(
         owners=owners,
         starts=starts,
         trees=in_trees(batch.own, owners, starts, batch.input_ids.device),
         kept=kept,
         kept_rows=range(len(batch)),
+        places=[2 * case.prompt + case.is_fork for case in cases],
+        share_always=True,
     )
 
 

@@ -77,10 +77,11 @@ class Reuse:
     kept: Kept | None = None
     kept_rows: Sequence[int] = ()  # where each row stands in it
     # How the answer of a row may go on that begins with a token; empty: nobody knows.
-    places: Sequence[int] = ()  # the prompt of each row
+    places: Sequence[int] = ()  # the prompt of each row; empty: each has its own
     guess: Callable[[int, int], Sequence[int]] = lambda row, first: ()
     keep: Callable[[States | None, States], None] | None = None  # takes the original's states
     finer: bool = False  # and the products among them
+    share_always: bool = False  # layers of single steps, also where that saves too little
 
 
 class Known(Protocol):

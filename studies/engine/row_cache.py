@@ -1,5 +1,6 @@
 """Keys and values of rows that begin in the first column, in memory that is taken once."""
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -50,7 +51,7 @@ class RowCache(Cache):
         return self._mask(torch.cat([seen.new_ones(n_rows, n_tokens, done), seen], dim=2))[:, None]
 
     def appends(self, columns: Columns, rows: Rows | None = None) -> Mask:
-        """The next pass reads tokens in columns of their own, of some rows (None: of all)."""
+        """The next pass reads tokens in columns of their own, of some rows (None: the first)."""
         self._rows = slice(0, None) if rows is None else rows
         self._columns, self._width = columns, int(columns.max()) + 1
         seen = torch.arange(self._width, device=columns.device) <= columns[:, :, None]
@@ -118,12 +119,15 @@ class RowCache(Cache):
         )
         return keys, values
 
-    def batch_select_indices(self, indices: Rows) -> None:
-        """Keep some rows."""
-        for layer, known in enumerate(self._known):
-            if known is not None:
-                keys, values = (_picked(one, indices, self._clean[layer]) for one in known)
-                self._known[layer] = (keys, values)
+    def move(self, layer: int, places: Sequence[int], sources: Sequence[int]) -> None:
+        """Put what some rows of a layer hold in the place of others, all at once."""
+        known = self._known[layer]
+        if known is None or not places:
+            return
+        to, source = torch.tensor([places, sources], device=known[0].device)
+        for all_states in known:
+            states = all_states[:, :, : self._clean[layer]]
+            states.index_copy_(0, to, states.index_select(0, source))
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """The columns that the pass finds filled; models ask only if they get no positions."""
@@ -166,10 +170,3 @@ def _put_at(
     columns = columns.to(device)
     for all_states, states in zip(known, given, strict=True):
         all_states[rows[:, None], :, columns] = states.transpose(1, 2)
-
-
-def _picked(states: Tensor, rows: Rows, width: int) -> Tensor:
-    """Some rows; what stands behind `width` columns is not copied."""
-    picked = states.new_empty(len(rows), *states.shape[1:])
-    picked[:, :, :width] = states[rows.to(states.device), :, :width]
-    return picked
