@@ -70,6 +70,7 @@ def test_a_layer_that_none_of_them_changes_is_computed_once_for_rows_with_the_sa
     method, batches = prepared(loaded), with_prefix(batches_of(loaded))
     assert method.first_layer(late()) == 2
     memory, n_rows = remembered(loaded, batches), len(batches[0])
+    memory.finer = False  # whole layers are counted
     work = partial(answered, loaded, method, [late()] * 3, batches, memory)
     seen, found = steps_of(loaded, work)
     assert seen[0] == seen[1] == [n_rows] * 7
@@ -132,6 +133,7 @@ def test_steps_are_plain_where_there_is_nothing_to_share(many, without_drafts, m
     whole = answered(loaded, method, [*many, ORIGINAL][:2], plain, None, starts=[0, 0])
     batches = with_prefix(plain)
     memory = remembered(loaded, batches)
+    memory.finer = False
     shapes = shapes_of_shared_steps(monkeypatch)
     found = answered(loaded, method, many, batches, memory)
     assert [one.responses for one in found] == [one.responses for one in whole[: len(many)]]
