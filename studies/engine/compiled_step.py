@@ -3,6 +3,10 @@
 What varies from step to step are tensors: tokens, places, masks, keys and values, and the
 transforms of the trials, which are overwritten in place. A step that cannot be compiled, or that
 computes something else than the model does, is left to the model, which is always right.
+
+On CUDA devices, steps are also recorded as CUDA graphs. That part follows the documentation and
+the source of torch 2.13 (graphs may write to inputs whose addresses are marked as static), and its
+memory and shapes are tested on the processor; it has not been run on a GPU yet.
 """
 
 import subprocess

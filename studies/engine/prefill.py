@@ -87,7 +87,8 @@ class _Reading:
             self._read_prefix()
         cache = None
         if n_new or reuse.keep is not None:
-            cache = self._begun_cache(slice(0, len(batch)), batch.width + n_new)
+            # One column is never seen: to a compiler, seeing all of them would be another case.
+            cache = self._begun_cache(slice(0, len(batch)), batch.width + n_new + 1)
         passes = [self._pass(part, cache) for part in reuse.parts]
         logits = [
             one.run(self._ids[part], self._lengths[part])

@@ -16,6 +16,7 @@ from studies.engine.row_cache import RowCache
 
 _LEAST_ROWS: Final = 8
 _COLUMNS: Final = 64  # in steps of these
+_UNSEEN: Final = 8  # columns; one would be enough, but rows stay aligned
 
 
 class Padded(NamedTuple):
@@ -49,7 +50,8 @@ class StepMemory:
     def _make_room(self, own: list[tuple[Tensor, Tensor]]) -> None:
         """Take more memory if the cache needs it; graphs are then recorded anew."""
         rows, _, columns, _ = own[0][0].shape
-        rows, columns = rounded_rows(rows), columns + -columns % _COLUMNS
+        # More than a step ever sees: to the compiler, seeing all columns would be another case.
+        rows, columns = rounded_rows(rows), columns + -columns % _COLUMNS + _UNSEEN
         if self._states:
             had = self._states[0][0].shape
             if had[0] >= rows and had[2] >= columns:

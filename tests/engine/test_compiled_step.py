@@ -92,7 +92,7 @@ class Stand:
 
     @torch.inference_mode()
     def inputs(self, n_rows, width=5, n_columns=9):
-        cache = RowCache(1, n_rows, n_columns, torch.float32)
+        cache = RowCache(1, n_rows, n_columns + 1, torch.float32)
         ids = torch.arange(n_rows * width).view(n_rows, width) % VOCABULARY
         self.owners.assign(torch.arange(n_rows) % len(self.switch.vectors))
         mask = cache.reads(0, 0, width, ids.device)
@@ -176,13 +176,39 @@ def test_trials_answer_as_they_do_with_the_model_s_own_steps(family, n_layers, b
 
 
 def answered(loaded, method, many, batches):
-    memory = remembered(loaded, batches)
+    memory = remembered(loaded, batches, n_new=N_NEW)
     method.apply_many(many)
     wanted = Wanted(max_new_tokens=N_NEW, memory=memory)
     sets = Sets(method.assign, [method.first_layer(one) for one in many])
     found = answer_sets(loaded, batches, wanted, progress=progress(), sets=sets)
     method.reset()
     return [(one.responses, one.finished, one.n_tokens) for one in found]
+
+
+class Watching:
+    """A step by the model itself, which looks at how much of the cache it sees."""
+
+    is_on = True
+
+    def __init__(self, model):
+        self.model, self.unseen = model, []
+
+    def __call__(self, **inputs):
+        keys, _ = inputs["past_key_values"].states(0)[0]
+        self.unseen.append(keys.shape[2] - inputs["attention_mask"].shape[3])
+        return self.model(**inputs)
+
+
+def test_no_step_sees_all_columns_which_would_be_another_graph():
+    loaded = tiny_model("llama", num_hidden_layers=1)
+    loaded.model.generation_config.eos_token_id = []
+    step = Watching(loaded.model)
+    stepping = dataclasses.replace(loaded, step=step)
+    method = prepared(stepping, trials_per_batch=0)
+    batches = with_prefix(batches_of(loaded))
+    # Those of the original are known, so they end first; they are too few to leave the batch.
+    answered(stepping, method, [*[STRONGER] * 4, ORIGINAL], batches)
+    assert min(step.unseen) == 1
 
 
 def test_a_single_row_is_left_to_the_model():
