@@ -279,6 +279,7 @@ LOGGING = {
 # What models computed before their first trial, for the next study; 0 keeps nothing.
 CACHE_DIR = DATA_DIR / "cache"
 CACHE_GB = float(environment.text("HERETIC_CACHE_GB", "5"))
+COMPILED_DIR = DATA_DIR / "compiled"  # decoding steps; in /tmp, others could put code there first
 LEASE_SECONDS = float(
     environment.text("HERETIC_LEASE_SECONDS", "30")
 )  # a lost worker is noticed after these

@@ -101,6 +101,7 @@ _watch: Watch | None = None
 def worker_start(ring: Callable[[], object]) -> None:
     """Prepare this worker process; `ring` asks it to look for work."""
     global _watch
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(settings.COMPILED_DIR))
     _watch = Watch(ring)
     _watch.start()
     courier_start()

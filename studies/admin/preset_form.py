@@ -47,6 +47,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         "max_batch_size",
         "trials_per_batch",
         "n_workers",
+        "compile",
     ),
 }
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from studies.engine.directions import Blend, blended
 from studies.engine.errors import DegenerateDirectionError
 from studies.engine.forwards import finish_with, product, slot_of
+from studies.engine.study_settings import MAX_BATCH, MAX_TRIALS_PER_BATCH
 
 RowNormalization = Literal["none", "pre", "full"]
 Vector = Float[Tensor, " d_out"]
@@ -21,6 +22,7 @@ Vector = Float[Tensor, " d_out"]
 # Least share of its length that a row may keep before `full` scales it back: a row that
 # was almost parallel to v has only rounding left, which must not be blown up.
 FLOOR = 1e-3
+MOST_ROWS = MAX_BATCH * MAX_TRIALS_PER_BATCH
 COLUMNS_AT_ONCE = 4096  # bounds the float64 copy of a matrix
 
 
@@ -114,11 +116,22 @@ class RowOwners:
     def __init__(self) -> None:
         self._owners: Int[Tensor, " row"] | None = None
         self._masks: dict[tuple[int, torch.device, torch.dtype], Tensor] = {}
+        self._all: Float[Tensor, "most_rows capacity"] | None = None
+
+    def hold(self, like: Float[Tensor, "capacity 3 d_out"]) -> None:
+        """Keep the owners of as many rows as there may be in one tensor, for compiled steps."""
+        self._all = torch.zeros(MOST_ROWS, len(like), dtype=like.dtype, device=like.device)
+        self.assign(self._owners)
 
     def assign(self, owners: Int[Tensor, " row"] | None) -> None:
         """Set the owner of every row; None: all rows get the first transform."""
         self._owners = owners
         self._masks.clear()
+        if self._all is not None:
+            n_rows = 0 if owners is None else len(owners)
+            if owners is not None:
+                self._all[:n_rows] = _one_hot(owners, self._all[0])
+            self._all[n_rows:, 0], self._all[n_rows:, 1:] = 1, 0
 
     def mask(self, like: Float[Tensor, "k d_out"], n_rows: int) -> Float[Tensor, "row k"]:
         """A one in the column of each row's owner, on the device of `like`.
@@ -126,6 +139,8 @@ class RowOwners:
         Raises:
             ValueError: the rows are others than those that were assigned.
         """
+        if self._all is not None and torch.compiler.is_compiling():
+            return self._all[:n_rows]
         if self._owners is None:
             return _one_hot(torch.zeros(n_rows, dtype=torch.long), like)
         if len(self._owners) != n_rows:
@@ -140,20 +155,27 @@ class OutputAblation:
     """Applies transforms to the output of one Linear of a live model, before its bias.
 
     The vectors are one buffer of shape (k, 3, d_out) that is overwritten in place; with several
-    transforms at once, `owners` says which of them each row of the batch gets.
+    transforms at once, `owners` says which of them each row of the batch gets. Compiled steps
+    compute with the whole buffer, of which the transforms may be a part: so they fit any number.
     """
 
-    def __init__(self, module: nn.Linear, owners: RowOwners | None = None) -> None:
+    def __init__(
+        self, module: nn.Linear, owners: RowOwners | None = None, *, capacity: int = 1
+    ) -> None:
+        """`capacity`: how many transforms the buffer has room for; it grows where that is less."""
         self._module = module
         self._owners = owners or RowOwners()
         self._slot = slot_of(module)
         self._had = vars(module).get(self._slot)  # set by accelerate where it spreads a model
-        self.vectors = self._buffer(1)
+        self._all = self._buffer(capacity)
+        self.vectors = self._all[:1]
 
     def switch_to(self, *transforms: OutputTransform | None) -> None:
         """Ablate with these transforms from the next forward pass on; None changes nothing."""
+        if len(transforms) > len(self._all):
+            self._all = self._buffer(len(transforms))
         if len(transforms) != len(self.vectors):
-            self.vectors = self._buffer(len(transforms))
+            self.vectors = self._all[: len(transforms)]
         for vectors, transform in zip(self.vectors, transforms, strict=True):
             if transform is None:
                 vectors.zero_()
@@ -182,23 +204,33 @@ class OutputAblation:
     def _finish(self, outputs: Float[Tensor, "*batch d_out"]) -> Float[Tensor, "*batch d_out"]:
         # The product read·z is taken of the output as the model rounds it: with few digits and a
         # tiny row the two cancel only if they saw the same numbers. So does adding the bias last.
-        rows = outputs.to(self.vectors.dtype)
-        one = len(self.vectors) == 1
-        ablated = (self._by_one(rows) if one else self._by_owner(rows)).to(outputs.dtype)
+        vectors = self._all if torch.compiler.is_compiling() else self.vectors
+        rows = outputs.to(vectors.dtype)
+        by = self._by_one if len(vectors) == 1 else self._by_owner
+        ablated = by(rows, vectors).to(outputs.dtype)
         bias: Tensor | None = self._module.bias
         return ablated if bias is None else ablated.add_(bias)
 
-    def _by_one(self, rows: Float[Tensor, "*batch d_out"]) -> Float[Tensor, "*batch d_out"]:
-        scale, read, write = self.vectors[0]
+    @property
+    def capacity(self) -> Float[Tensor, "capacity 3 d_out"]:
+        """The whole buffer."""
+        return self._all
+
+    def _by_one(
+        self, rows: Float[Tensor, "*batch d_out"], vectors: Float[Tensor, "1 3 d_out"]
+    ) -> Float[Tensor, "*batch d_out"]:
+        scale, read, write = vectors[0]
         along = (rows @ read).unsqueeze(-1)
         return rows.mul_(scale).addcmul_(along, write, value=-1)
 
-    def _by_owner(self, rows: Float[Tensor, "*batch d_out"]) -> Float[Tensor, "*batch d_out"]:
+    def _by_owner(
+        self, rows: Float[Tensor, "*batch d_out"], vectors: Float[Tensor, "k 3 d_out"]
+    ) -> Float[Tensor, "*batch d_out"]:
         """All transforms at once: products with the few others are made and masked out.
 
         That is cheaper than picking vectors row by row, and takes no block structure.
         """
-        scale, read, write = self.vectors.unbind(1)
+        scale, read, write = vectors.unbind(1)
         mask = self._owners.mask(scale, len(rows))
         mask = mask.view(len(mask), *[1] * (rows.dim() - 2), len(scale))
         along = (rows @ read.T).mul_(mask)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from studies.engine.model import SingleStep
 from studies.engine.reuse import Reuse
 
 Tokens = list[list[int]]
@@ -33,6 +34,7 @@ class Wishes:
     settled: Callable[[Tokens], list[bool]] | None = None
     answered: Bool[Tensor, " row"] | None = None  # the others end with their first token
     reuse: Reuse | None = None  # what is known of the prompts already; None: they are read whole
+    step: SingleStep | None = None  # runs single steps where a `RowCache` is used; None: the model
 
 
 NO_WISHES = Wishes()

@@ -97,7 +97,14 @@ class _Rows:
             options=self._keep_last,
         )
         if read.cache is not None and not self._rules:
-            self._steps = SharedSteps(self._loaded, reuse, read.cache, on_rows, self._keep_last)
+            self._steps = SharedSteps(
+                self._loaded,
+                reuse,
+                read.cache,
+                on_rows,
+                self._keep_last,
+                plain=self._wishes.step is not None,  # compiled ones are for all rows alike
+            )
         return self._continued(read.logits, read.cache)
 
     def follow_drafts(self) -> None:
@@ -152,7 +159,9 @@ class _Rows:
         self, input_ids: Int[Tensor, "row token"], positions: Int[Tensor, "row token"]
     ) -> Float[Tensor, "row vocab"]:
         """Read `input_ids`, append the most likely next token; the raw logits of all rows."""
-        output = self._loaded.model(
+        step, is_single = self._wishes.step, input_ids.shape[1] == 1
+        is_plain = step is None or not (is_single and isinstance(self._cache, RowCache))
+        output = (self._loaded.model if is_plain else step)(
             input_ids=input_ids,
             attention_mask=self._attended(positions),
             position_ids=positions,

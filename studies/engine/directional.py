@@ -27,6 +27,7 @@ from studies.engine.parts import Place
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prompts import TokenBatch
 from studies.engine.residuals import residual_means
+from studies.engine.study_settings import MAX_TRIALS_PER_BATCH
 
 GLOBAL = "global"
 Kernel = dict[str, list[float]]  # component -> weight per layer
@@ -45,7 +46,14 @@ class DirectionalAblation:
         self._quantile = float(cast(float, settings["winsorization_quantile"]))
         self._compensate = bool(settings["compensate_output_norm"])
         self._owners = RowOwners()
-        self._switches = [OutputAblation(site.module, self._owners) for site in self._sites]
+        capacity = 1
+        if loaded.step is not None:
+            capacity = cast(int, settings["trials_per_batch"]) or MAX_TRIALS_PER_BATCH
+        self._switches = [
+            OutputAblation(site.module, self._owners, capacity=capacity) for site in self._sites
+        ]
+        if loaded.step is not None:
+            self._owners.hold(self._switches[0].capacity)
         self._statistics: list[RowStatistics] = []
 
     def prepare(
@@ -142,9 +150,11 @@ class DirectionalAblation:
         reporter.phase("matrices", done=total, total=total)
 
     def _switch(self, chosen: Sequence[Mapping[int, OutputTransform]]) -> None:
+        step = self._loaded.step
+        is_kept = step is not None and step.is_on  # other modules would be another graph
         for index, switch in enumerate(self._switches):
             transforms = [transforms.get(index) for transforms in chosen]
-            if any(transform is not None for transform in transforms):
+            if is_kept or any(transform is not None for transform in transforms):
                 switch.switch_to(*transforms)
             else:
                 switch.switch_off()

@@ -196,6 +196,7 @@ class _Work:
             settled=self._settled if wanted.settled else None,
             answered=None if n_answers is None else places % self.n_prompts < n_answers,
             reuse=self._reuse(batch, [starts[row] for row in order], parts),
+            step=None if wanted.remember else self.loaded.step,
         )
 
         def answered() -> Answers:

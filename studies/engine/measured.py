@@ -11,7 +11,8 @@ from studies.engine.settings import complete_settings
 SEARCH_ONLY: Final = frozenset(
     {
         *("n_trials", "n_startup_trials", "seed", "batch_size", "max_batch_size"),
-        *("trials_per_batch", "n_workers", "early_verdict", "staged_evaluation", "kl_limit"),
+        *("trials_per_batch", "n_workers", "compile", "early_verdict", "staged_evaluation"),
+        "kl_limit",
     }
 )
 

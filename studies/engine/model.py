@@ -1,13 +1,22 @@
 """What the engine knows of a loaded model."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from studies.engine.recall import NOTHING, Recall
+
+
+class SingleStep(Protocol):
+    """Reads one token of each row in another way than the model does, with the same result."""
+
+    is_on: bool  # whether it does, and so needs the same modules switched in every trial
+
+    def __call__(self, **inputs: Any) -> Any:  # noqa: ANN401 - as a model's forward
+        """The model's output for these inputs, whose cache is a `RowCache`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +32,7 @@ class LoadedModel:
     architecture: str  # the model class, e.g. Qwen3ForCausalLM
     notes: tuple[str, ...] = field(default=())  # what the user should know of the loading
     recall: Recall = NOTHING  # what it has computed earlier, as the original
+    step: SingleStep | None = None  # for steps of the ablated model; None: the model itself
 
     @property
     def n_layers(self) -> int:

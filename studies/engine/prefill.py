@@ -110,7 +110,8 @@ class _Reading:
         reuse, batch = self._reuse, self._batch
         if batch.prefix:
             self._read_prefix()
-        n_columns = batch.width + n_new if n_new or reuse.keep is not None else 0
+        # One column is never seen: to a compiler, seeing all of them would be another case.
+        n_columns = batch.width + n_new + 1 if n_new or reuse.keep is not None else 0
         trees = reuse.trees
         found = self._in_parts(n_columns) if trees is None else self._in_trees(trees, n_columns)
         self._on_rows(self._rows)

@@ -11,6 +11,7 @@ from transformers import Cache
 Rows = Int[Tensor, " row"]
 Columns = Int[Tensor, "row token"]
 Mask = Float[Tensor, "row 1 token column"]
+_CLEANED_AHEAD = 64  # columns
 
 
 class RowCache(Cache):
@@ -101,6 +102,24 @@ class RowCache(Cache):
         for all_states, states in zip(known, (keys, values), strict=True):
             all_states[rows, :, columns] = states
 
+    def states(self, width: int) -> list[tuple[Tensor, Tensor]]:
+        """Keys and values of every layer, where the first `width` columns hold numbers."""
+        known = [cast(tuple[Tensor, Tensor], one) for one in self._known]
+        if min(self._clean) < width:  # some more at once: for each layer, it is a call of its own
+            width = min(width + _CLEANED_AHEAD, known[0][0].shape[2])
+        return [self._layer(layer, *one, width) for layer, one in enumerate(known)]
+
+    def move_to(self, memory: list[tuple[Tensor, Tensor]]) -> None:
+        """Live in the first rows of other memory, whose columns may be more, from now on."""
+        for layer, both in enumerate(self.states(0)):
+            n_rows, clean = len(both[0]), self._clean[layer]
+            for states, other in zip(both, memory[layer], strict=True):
+                other.zero_()
+                other[:n_rows, :, :clean] = states[:, :, :clean]
+            keys, values = memory[layer]
+            self._known[layer] = (keys[:n_rows], values[:n_rows])
+            self._clean[layer] = keys.shape[2]
+
     def columns(self, layer: int, part: slice) -> tuple[Tensor, Tensor]:
         """Keys and values of a layer, some columns of all rows."""
         keys, values = cast(tuple[Tensor, Tensor], self._known[layer])
@@ -156,6 +175,33 @@ class RowCache(Cache):
     def _mask(self, seen: Tensor) -> Tensor:
         mask = torch.zeros(seen.shape, dtype=self._dtype, device=seen.device)
         return mask.masked_fill_(~seen, -torch.inf)
+
+
+class StepCache(Cache):
+    """The same for one step of a compiled model: tensors in, tensors out, nothing remembered."""
+
+    def __init__(self, states: list[tuple[Tensor, Tensor]], columns: Columns, width: int) -> None:
+        """`states` may have more rows and columns than those that the step sees."""
+        super().__init__(layers=[])
+        self._states, self._columns, self._width = states, columns, width
+
+    def update(
+        self,
+        key_states: Float[Tensor, "row head 1 d_head"],
+        value_states: Float[Tensor, "row head 1 d_head"],
+        layer_idx: int,
+        *args: object,
+        **kwargs: object,
+    ) -> tuple[Tensor, Tensor]:
+        """Write what a layer computed of each row; all that the rows attend to."""
+        known, n_rows = self._states[layer_idx], len(key_states)
+        _put_at(known, slice(0, n_rows), self._columns, (key_states, value_states))
+        keys, values = (one[:n_rows, :, : self._width] for one in known)
+        return keys, values
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """The columns in front of the last one that a row sees."""
+        return self._width - 1
 
 
 def _put_at(

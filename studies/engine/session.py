@@ -41,6 +41,7 @@ from studies.engine.scorers.base import (
     responses_of,
 )
 from studies.engine.staging import Staging, trial_result
+from studies.engine.step_choice import chosen_step
 from studies.engine.study_settings import MAX_TRIALS_PER_BATCH, StudySettings
 from studies.engine.threads import use_threads_for
 from studies.engine.values import Value
@@ -82,6 +83,7 @@ class Session:
         self._at_once: TrialsAtOnce
         self._targets: list[str]  # components that are ablated
         self._ablated: set[tuple[str, int]]  # (component, layer index)
+        self._notes: list[str]
 
     @property
     def objectives(self) -> list[tuple[str, Direction]]:
@@ -96,16 +98,23 @@ class Session:
             EngineError: and its kinds: model, prompt sets, memory, NaN, degenerate directions.
         """
         self._check_prompts()
-        seed_everything(self._settings.seed)
+        settings = self._settings
+        seed_everything(settings.seed)
         self.loaded = load_model(
             self._model_path,
-            dtypes=self._settings.dtypes,
+            dtypes=settings.dtypes,
             revision=self._revision,
             reporter=self._reporter,
         )
         use_threads_for(self.loaded)
-        recall = recall_of(self._cache, self._model_path, self.loaded.model)
-        self.loaded = replace(self.loaded, recall=recall)
+        self._notes = list(self.loaded.notes)
+        self.loaded = replace(
+            self.loaded,
+            recall=recall_of(self._cache, self._model_path, self.loaded.model),
+            step=chosen_step(
+                self.loaded, self._method_type, settings.compile, self._reporter, self._notes
+            ),
+        )
         keep_freed_memory()
         self._stop.check()
         sites = self._checked_sites()
@@ -290,7 +299,7 @@ class Session:
             architecture=loaded.architecture,
             batch_size=self._answering.limit.size or 1,
             response_prefix=self._answering.prefix,
-            notes=list(loaded.notes),
+            notes=self._notes,  # may become more
             baseline=self._baseline,
             baseline_responses=responses,
         )

@@ -35,14 +35,17 @@ class SharedSteps:
         cache: RowCache,
         on_rows: Callable[[Rows], None],
         options: dict[str, Any],
+        *,
+        plain: bool,
     ) -> None:
-        """`on_rows` hears which rows the next layers compute."""
+        """`on_rows` hears which rows the next layers compute; `plain`: no row joins another."""
         self._loaded, self._reuse, self._cache = loaded, reuse, cache
         self._on_rows, self._options = on_rows, options
         self._is_lined_up = False
         self._line = apart(len(reuse.starts))
         self._rows = self._twins = torch.arange(len(reuse.starts), device=loaded.device)
         self._least = 0.0 if reuse.share_always else _least_saved(loaded)
+        self._prompts = () if plain else reuse.places
 
     def lined_up(
         self,
@@ -84,7 +87,7 @@ class SharedSteps:
 
     def _worthwhile_twins(self, texts: dict[int, tuple[int, ...]]) -> dict[int, int]:
         """The twin of each row; itself for all, where the rest would save too little."""
-        starts, prompts = self._reuse.starts, self._reuse.places
+        starts, prompts = self._reuse.starts, self._prompts
         if prompts:
             keys = {row: (prompts[row], text) for row, text in texts.items()}
             twins = twins_of(keys, starts)

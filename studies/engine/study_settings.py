@@ -21,6 +21,7 @@ MAX_WORKERS: Final = 16  # on one study; each loads the model
 _REVISION: Final = re.compile(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
 
 Dtype = Literal["auto", "float16", "bfloat16", "float32"]
+Compile = Literal["auto", "on", "off"]
 # How models open their reasoning → what stands for an empty one. As in Heretic.
 CHAIN_OF_THOUGHT_SKIPS: Final = (
     ("<think>", "<think></think>"),
@@ -136,6 +137,11 @@ class StudySettings(Table):
         le=MAX_WORKERS,
         description="Workers that run trials of this study at the same time, as far as they are "
         "free; each loads the model. With more than one, the same seed may draw other parameters.",
+    )
+    compile: Compile = Field(
+        "auto",
+        description="Compile the steps of decoding: the same answers. It takes up to minutes once, "
+        "which a GPU makes up for; auto: on a GPU only.",
     )
     early_verdict: bool = Field(
         default=True,

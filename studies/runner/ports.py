@@ -21,6 +21,7 @@ LABELS = {
     "good_residuals": "Measuring residuals of the good prompts",
     "bad_residuals": "Measuring residuals of the bad prompts",
     "matrices": "Preparing the matrices",
+    "compiling": "Compiling the decoding step",
     "generating": "Generating responses",
     "scoring": "Scoring",
     "prompts": "Fetching prompts",

@@ -8,6 +8,7 @@ import torch
 from studies.engine.answers import Wishes
 from studies.engine.decoding import greedy
 from studies.engine.layered_pass import LayeredPass
+from studies.engine.parts import in_front
 from studies.engine.prefill import may_share
 from studies.engine.proving import reads_alike
 from studies.engine.reuse import Reuse, Twins
@@ -68,7 +69,7 @@ def test_a_layer_that_none_of_them_changes_is_computed_once_for_rows_with_the_sa
     loaded = tiny_model("llama")
     loaded.model.generation_config.eos_token_id = []
     method, batches = prepared(loaded), with_prefix(batches_of(loaded))
-    assert method.first_layer(late()) == 2
+    assert in_front(method.first_place(late())) == 2
     memory, n_rows = remembered(loaded, batches), len(batches[0])
     memory.finer = False  # whole layers are counted
     work = partial(answered, loaded, method, [late()] * 3, batches, memory)

@@ -108,7 +108,7 @@ def test_shared_tokens_run_through_a_layer_once_for_each_set_that_changes_it(cho
     method, (batch,) = prepared(loaded), alike(loaded, ALIKE[:6])
     memory = remembered(loaded, [batch])
     many = [late(), EVERYWHERE, late(0.7)]
-    assert [method.first_layer(one) for one in many] == [2, 0, 2]
+    assert [method.first_place(one) for one in many] == [2, 0, 2]
     own = batch.own
     n_stems = len({tuple(row[: n + 1]) for row in own for n in range(len(row))})
     assert n_stems < 0.75 * sum(map(len, own)), "enough is shared for this to say anything"
@@ -138,7 +138,7 @@ def tokens_read(loaded, method, many, batches, memory):
         )
     )
     method.apply_many(many)
-    sets = generation.Sets(method.assign, [method.first_layer(one) for one in many])
+    sets = generation.Sets(method.assign, [method.first_place(one) for one in many])
     wanted = generation.Wanted(max_new_tokens=1, memory=memory)
     generation.answer_sets(loaded, batches, wanted, progress=progress(), sets=sets)
     method.reset()

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import psutil
 import torch
@@ -21,6 +21,7 @@ from studies.engine.bench.arms import Arm, ProductArm, ReferenceArm
 from studies.engine.bench.rounds import REFERENCE, ArmResult, as_json, compare
 from studies.engine.bench.setup import KEYWORDS, Setup, make_setup
 from studies.engine.bench.soak import LIMIT, WARM, soak
+from studies.engine.study_settings import Compile
 
 
 def main() -> int:
@@ -71,6 +72,7 @@ def _setup(options: argparse.Namespace, model: Path) -> Setup:
         max_response_length=options.max_response_length,
         markers=options.marker,
         seed=options.seed,
+        compiled=options.compile,
     )
 
 
@@ -112,6 +114,12 @@ def _options() -> argparse.Namespace:
         "--soak", type=int, metavar="TRIALS", help="watch memory over so many, instead"
     )
     parser.add_argument("--marker", action="append", help="instead of the default markers")
+    parser.add_argument(
+        "--compile",
+        choices=get_args(Compile),
+        default="auto",
+        help="decoding steps of our arms; they count as other, not as decoding, when compiled",
+    )
     parser.add_argument("--threads", type=int, help="torch's; default: torch decides")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
@@ -139,6 +147,7 @@ def _conditions(setup: Setup) -> dict[str, object]:
         "n_prompts": {slug: len(prompts) for slug, prompts in setup.prompt_sets.items()},
         "batch_size": setup.settings.batch_size,
         "max_response_length": setup.settings.max_response_length,
+        "compile": setup.settings.compile,
         "threads": torch.get_num_threads(),
         "machine": platform.platform(),
         "load": psutil.getloadavg(),  # over 1, 5 and 15 minutes, at the end

@@ -13,7 +13,7 @@ from studies.engine.parameters import Key, resolve
 from studies.engine.prompts import Prompt
 from studies.engine.search_space import Parameters, suggest
 from studies.engine.settings import complete_settings
-from studies.engine.study_settings import StudySettings
+from studies.engine.study_settings import Compile, StudySettings
 from studies.engine.values import Value
 
 KEYWORDS, DIVERGENCE = "bad_scoring", "good_scoring"  # prompt sets that trials are scored on
@@ -43,10 +43,11 @@ def make_setup(
     max_response_length: int,
     markers: list[str] | None,
     seed: int,
+    compiled: Compile = "auto",
 ) -> Setup:
     """Read the prompts and draw the parameters at random from the method's search space.
 
-    A round has `n_trials`.
+    A round has `n_trials`. `compiled` is for our arms.
     """
     method = method_get("directional")
     system = StudySettings.model_fields["system_prompt"].default
@@ -67,6 +68,7 @@ def make_setup(
             "response_prefix": "",
             "dtypes": ["float32"],
             "seed": seed,
+            "compile": compiled,
         },
     )
     resolved = {key: one.value for key, one in resolve(method, []).items()}

@@ -1,0 +1,378 @@
+"""A compiled step beside the model's own, and what happens where it cannot be had."""
+
+import dataclasses
+import gc
+import weakref
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from studies.engine import compiled_step, step_choice
+from studies.engine.ablation import OutputAblation, OutputTransform, RowOwners
+from studies.engine.answers import Wishes
+from studies.engine.compiled_step import CompiledStep
+from studies.engine.decoding import greedy
+from studies.engine.generation import Sets, Wanted, answer_sets
+from studies.engine.methods import method_get
+from studies.engine.ports import Silent
+from studies.engine.row_cache import RowCache
+from studies.engine.step_choice import chosen_step
+from studies.engine.step_memory import rounded_rows
+from tests.engine.test_directional import EVERYWHERE, parameters, prepared
+from tests.engine.test_generation import batches_of, ending_early
+from tests.engine.test_prefill import remembered, with_prefix
+from tests.engine.test_session import STRONG, session_of
+from tests.engine.test_session import parameters as values
+from tests.engine.test_side_by_side import progress
+from tests.engine.tiny import save_tiny, tiny_model
+
+ORIGINAL = parameters(mlp_weight=0.0, max_weight=0.0, min_weight_relative=0.0)
+STRONGER = parameters(mlp_weight=1.2, max_weight=1.4)
+N_NEW = 16
+K, D, VOCABULARY = 3, 8, 11
+
+
+class Told(Silent):
+    def __init__(self):
+        self.phases, self.notes = [], []
+
+    def phase(self, name, *, done=0, total=0):
+        self.phases.append(name)
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+class OneLayer(nn.Module):
+    """As little of a model as there is: one layer of attention, whose output can be ablated."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.embed = nn.Embedding(VOCABULARY, D)
+        self.inputs, self.out = nn.Linear(D, 3 * D), nn.Linear(D, D)
+        self.requires_grad_(False)
+        self.extra = []  # what is added on the way
+
+    def forward(
+        self, input_ids, attention_mask, position_ids, past_key_values, use_cache, **options
+    ):
+        hidden = self.embed(input_ids)
+        parts = self.inputs(hidden).unflatten(2, (3, 2, D // 2)).permute(2, 0, 3, 1, 4)
+        keys, values_ = past_key_values.update(parts[1], parts[2], 0)
+        mixed = functional.scaled_dot_product_attention(
+            parts[0], keys, values_, attn_mask=attention_mask
+        )
+        hidden = hidden + self.out(mixed.transpose(1, 2).flatten(2))
+        logits = hidden @ self.embed.weight.T
+        for one in self.extra:
+            logits = logits + one
+        return CausalLMOutputWithPast(logits=logits, past_key_values=past_key_values)
+
+
+class Stand:
+    """A tiny model whose prompts have been read, ready for steps of several rows."""
+
+    def __init__(self, **options):
+        self.model, self.told = OneLayer(), Told()
+        self.step = CompiledStep(
+            self.model, reporter=self.told, tell=self.told.notes.append, **options
+        )
+        self.owners = RowOwners()
+        self.switch = OutputAblation(self.model.out, self.owners, capacity=K)
+        self.owners.hold(self.switch.capacity)
+
+    def ablate(self, k, seed=0):
+        torch.manual_seed(seed)
+        self.switch.switch_to(*(OutputTransform(*torch.rand(3, D) / 2) for _ in range(k)))
+
+    @torch.inference_mode()
+    def inputs(self, n_rows, width=5, n_columns=9):
+        cache = RowCache(1, n_rows, n_columns + 1, torch.float32)
+        ids = torch.arange(n_rows * width).view(n_rows, width) % VOCABULARY
+        self.owners.assign(torch.arange(n_rows) % len(self.switch.vectors))
+        mask = cache.reads(0, 0, width, ids.device)
+        self.model(ids, mask, None, cache, use_cache=True)
+        columns = torch.full((n_rows, 1), width)
+        columns[0] = width - 1  # a shorter row
+        return {
+            "input_ids": ids[:, :1],
+            "attention_mask": cache.appends(columns),
+            "position_ids": columns,
+            "past_key_values": cache,
+            "use_cache": True,
+        }
+
+    @torch.inference_mode()
+    def both(self, *args):
+        """The logits of a step and of the model, each with a cache of its own."""
+        own, other = self.inputs(*args), self.inputs(*args)
+        found, expected = self.step(**own), self.model(**other)
+        assert found.past_key_values is own["past_key_values"]
+        for one, two in zip(
+            own["past_key_values"].states(6)[0], other["past_key_values"].states(6)[0], strict=True
+        ):
+            torch.testing.assert_close(one[:, :, :6], two[:, :, :6], equal_nan=True)
+        return found.logits, expected.logits
+
+    def check(self, *args):
+        found, expected = self.both(*args)
+        torch.testing.assert_close(found, expected)
+
+
+def check_all(stand):
+    """Other rows, columns, numbers and strengths of transforms."""
+    stand.ablate(2)
+    for n_rows, *sizes in ((4,), (7,), (2, 6, 30), (5, 8)):
+        stand.check(n_rows, *sizes)
+    for k in (1, 3, 2):
+        stand.ablate(k, seed=k)
+        stand.check(6)
+
+
+def test_a_really_compiled_step_serves_all_rows_columns_and_transforms():
+    stand = Stand()
+    check_all(stand)
+    assert (stand.step.n_compiled, stand.step.is_on, stand.told.notes) == (1, True, [])
+    assert stand.told.phases == ["compiling", "generating"]
+
+
+@pytest.mark.parametrize("graphs", [False, True], ids=["as they are", "padded, in one place"])
+def test_one_graph_serves_all_rows_columns_and_transforms(graphs):
+    stand = Stand(backend="eager", graphs=graphs)
+    check_all(stand)
+    assert (stand.step.n_compiled, stand.step.is_on, stand.told.notes) == (1, True, [])
+    stand.switch.switch_off()  # the original: other code runs
+    stand.check(4)
+    assert stand.step.n_compiled == 2
+
+
+@pytest.mark.parametrize(
+    ("family", "n_layers", "backend", "graphs"),
+    [("qwen3", 1, "aot_eager", False), ("gemma3_text", 2, "eager", True)],
+)
+def test_trials_answer_as_they_do_with_the_model_s_own_steps(family, n_layers, backend, graphs):
+    loaded = tiny_model(family, num_hidden_layers=n_layers, tie_word_embeddings=False)
+    loaded.model.generation_config.eos_token_id = []
+    batches = with_prefix(batches_of(loaded))
+    ending_early(loaded, batches_of(loaded)[0])
+    told = Told()
+    step = CompiledStep(
+        loaded.model, reporter=told, tell=told.notes.append, backend=backend, graphs=graphs
+    )
+    stepping = dataclasses.replace(loaded, step=step)
+    ways = (loaded, prepared(loaded)), (stepping, prepared(stepping, trials_per_batch=0))
+    seen = set()
+    for many in ([STRONGER, ORIGINAL, EVERYWHERE], [parameters()], [EVERYWHERE, parameters()]):
+        expected, found = (answered(one, method, many, batches) for one, method in ways)
+        assert found == expected
+        seen |= {tuple(one) for one, *_ in found}
+    assert len(seen) > 2
+    assert (step.n_compiled, step.is_on, told.notes) == (1, True, [])
+
+
+def answered(loaded, method, many, batches):
+    memory = remembered(loaded, batches, n_new=N_NEW)
+    method.apply_many(many)
+    wanted = Wanted(max_new_tokens=N_NEW, memory=memory)
+    sets = Sets(method.assign, [method.first_place(one) for one in many])
+    found = answer_sets(loaded, batches, wanted, progress=progress(), sets=sets)
+    method.reset()
+    return [(one.responses, one.finished, one.n_tokens) for one in found]
+
+
+class Watching:
+    """A step by the model itself, which looks at how much of the cache it sees."""
+
+    is_on = True
+
+    def __init__(self, model):
+        self.model, self.unseen = model, []
+
+    def __call__(self, **inputs):
+        keys, _ = inputs["past_key_values"].states(0)[0]
+        self.unseen.append(keys.shape[2] - inputs["attention_mask"].shape[3])
+        return self.model(**inputs)
+
+
+def test_no_step_sees_all_columns_which_would_be_another_graph():
+    loaded = tiny_model("llama", num_hidden_layers=1)
+    loaded.model.generation_config.eos_token_id = []
+    step = Watching(loaded.model)
+    stepping = dataclasses.replace(loaded, step=step)
+    method = prepared(stepping, trials_per_batch=0)
+    batches = with_prefix(batches_of(loaded))
+    # Those of the original are known, so they end first; they are too few to leave the batch.
+    answered(stepping, method, [*[STRONGER] * 4, ORIGINAL], batches)
+    assert min(step.unseen) == 1
+
+
+def test_a_single_row_is_left_to_the_model():
+    stand = Stand(backend="eager")
+    stand.check(1)
+    assert stand.step.n_compiled == 0
+
+
+def failing(error):
+    def backend(graph, inputs):
+        raise error
+
+    return backend
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(RuntimeError("No C++ compiler.\nMore"), "No C++ compiler"), (KeyError("x"), "x")],
+)
+def test_where_compiling_fails_the_model_goes_on_and_a_note_says_why(error, said):
+    stand = Stand(backend=failing(error))
+    stand.ablate(2)
+    for n_rows in (4, 5):
+        found, expected = stand.both(n_rows)
+        assert torch.equal(found, expected)
+    (note,) = stand.told.notes
+    assert said in note
+    assert "More" not in note
+    assert stand.told.phases == ["compiling", "generating"]
+    assert (stand.step.is_on, stand.step.n_compiled) == (False, 1)
+
+
+def test_code_that_cannot_be_compiled_is_left_to_the_model():
+    stand = Stand(backend="eager")
+    stand.model.out.register_forward_hook(lambda module, args, output: gc.collect() and None)
+    found, expected = stand.both(4)
+    assert torch.equal(found, expected)
+    assert len(stand.told.notes) == 1
+
+
+def test_short_memory_is_no_failure_of_compiling():
+    stand = Stand(backend=failing(torch.OutOfMemoryError("CUDA out of memory.")))
+    with pytest.raises(RuntimeError, match="out of memory"):
+        stand.both(4)
+    assert (stand.step.is_on, stand.told.notes) == (True, [])
+
+
+def test_a_graph_that_computes_something_else_is_not_used():
+    def wrong(graph, inputs):
+        return lambda *args: tuple(one + 0.1 for one in graph(*args))
+
+    stand = Stand(backend=wrong)
+    found, expected = stand.both(4)
+    assert torch.equal(found, expected)
+    assert "other numbers" in stand.told.notes[0]
+    assert not stand.step.is_on
+
+
+def test_a_model_that_is_recompiled_again_and_again_is_left_alone(monkeypatch):
+    monkeypatch.setattr(compiled_step, "GRAPHS_LIMIT", 1)
+    stand = Stand(backend="eager")
+    for n_more in range(3):
+        stand.model.extra = [1.0] * n_more
+        stand.check(4)
+    assert not stand.step.is_on
+    assert len(stand.told.notes) == 1
+
+
+def test_broken_numbers_are_the_model_s_not_the_compiler_s():
+    stand = Stand(backend="eager")
+    stand.model.embed.weight[3] = torch.nan
+    found, expected = stand.both(4)
+    assert found.isnan().any()
+    torch.testing.assert_close(found, expected, equal_nan=True)
+    assert stand.step.is_on
+
+
+def test_what_a_broken_batch_left_in_memory_does_not_reach_the_next():
+    stand = Stand(backend="eager", graphs=True)
+    weight = stand.model.embed.weight.clone()
+    stand.model.embed.weight.fill_(torch.nan)
+    stand.both(7, 8, 60)
+    stand.model.embed.weight.copy_(weight)
+    stand.check(4)
+    assert stand.step.is_on
+
+
+def test_rows_are_rounded_to_few_numbers():
+    rounded = [rounded_rows(n) for n in range(1, 800)]
+    assert all(n <= size < max(9, 1.5 * n + 1) for n, size in enumerate(rounded, 1))
+    assert len(set(rounded)) == 15
+
+
+def test_a_dropped_model_is_freed():
+    stand = Stand(backend="eager")
+    stand.check(4)
+    gone = weakref.ref(stand.model)
+    del stand
+    gc.collect()
+    assert gone() is None
+
+
+def test_only_steps_with_rows_of_their_own_are_given_away():
+    loaded = tiny_model("llama", num_hidden_layers=1)
+    (batch,) = batches_of(loaded)
+    wishes = Wishes(step=None), Wishes(step=failing(AssertionError))
+    plain, other = (greedy(loaded, batch, max_new_tokens=4, wishes=one) for one in wishes)
+    assert plain.tokens == other.tokens
+
+
+def choose(loaded, wanted, method="directional"):
+    notes = []
+    return chosen_step(loaded, method_get(method), wanted, Silent(), notes), notes
+
+
+def test_steps_are_compiled_on_a_gpu_or_where_the_user_says_so():
+    loaded = tiny_model("llama", num_hidden_layers=1)
+    on_gpu = dataclasses.replace(loaded, device=torch.device("cuda"))
+    assert choose(loaded, "auto") == (None, [])
+    assert choose(on_gpu, "off") == (None, [])
+    assert isinstance(choose(on_gpu, "auto")[0], CompiledStep)
+    assert isinstance(choose(loaded, "on")[0], CompiledStep)
+
+
+@pytest.mark.parametrize(
+    ("family", "method", "said"),
+    [("lfm2", "directional", "keeps more"), ("llama", "arbitrary_rank", "other weights")],
+)
+def test_who_wants_steps_compiled_that_cannot_be_hears_why(family, method, said):
+    loaded = tiny_model(family)
+    step, (note,) = choose(loaded, "on", method)
+    assert step is None
+    assert said in note
+    on_gpu = dataclasses.replace(loaded, device=torch.device("cuda"))
+    assert choose(on_gpu, "auto", method) == (None, [])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return save_tiny("qwen3", tmp_path_factory.mktemp("model"), num_hidden_layers=1)
+
+
+def scored(folder, reporter, compiled):
+    session = session_of(folder, reporter=reporter, compile=compiled)
+    facts = session.prepare()
+    results = session.evaluate_many([values(**STRONG), values()])
+    results += [session.evaluate(values(max_weight=0.8))]
+    return facts, [([score.value for score in one.scores], one.responses) for one in results]
+
+
+@pytest.fixture(scope="module")
+def scored_plainly(folder):
+    return scored(folder, Silent(), "off")[1]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_session_scores_the_same_with_compiled_steps(folder, scored_plainly, monkeypatch, fails):
+    backend = failing(RuntimeError("No C++ compiler")) if fails else "eager"
+    monkeypatch.setattr(step_choice, "CompiledStep", partial(CompiledStep, backend=backend))
+    told = Told()
+    facts, found = scored(folder, told, "on")
+    for (scores, responses), (expected, others) in zip(found, scored_plainly, strict=True):
+        assert responses == others
+        assert scores == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    assert told.phases.count("compiling") == 1
+    assert facts.notes == told.notes
+    assert len(told.notes) == fails
