@@ -127,7 +127,7 @@ class Picked:
     def _pick(self, tensor: Tensor, part: slice) -> Tensor:
         rows = self._rows[part].to(tensor.device)
         if isinstance(self._tokens, slice):
-            return tensor[rows][:, self._tokens]
+            return tensor[:, self._tokens][rows]  # copies no token that is not wanted
         return tensor[rows[:, None], self._tokens[part].to(tensor.device)]
 
 
