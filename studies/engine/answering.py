@@ -15,7 +15,6 @@ from studies.engine.errors import PromptSetError
 from studies.engine.generation import (
     ALONE,
     Generation,
-    Memory,
     Sets,
     Wanted,
     answer,
@@ -27,6 +26,7 @@ from studies.engine.prefill import may_share
 from studies.engine.prefix import Skips, detect_prefix, prefix_prompts
 from studies.engine.prompts import Prompt, TokenBatch, render, shared_prefix, tokenize
 from studies.engine.proving import reads_alike
+from studies.engine.remembering import Memory
 from studies.engine.scorers.base import Need, PromptSlice, ScoringContext
 from studies.engine.study_settings import StudySettings
 

@@ -14,14 +14,14 @@ from studies.engine.answers_kept import pack_answers, unpack_answers
 from studies.engine.batching import BatchLimit, Progress, run_batches
 from studies.engine.decoding import greedy
 from studies.engine.decoding_rules import end_tokens
-from studies.engine.drafts import Answered, drafts_of
+from studies.engine.drafts import drafts_of
 from studies.engine.model import LoadedModel
-from studies.engine.parts import Place, in_front
+from studies.engine.parts import Place
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prompts import TokenBatch
 from studies.engine.reading_order import in_parts
-from studies.engine.remembering import kept_of
-from studies.engine.reuse import Kept, Reuse
+from studies.engine.remembering import Memory, kept_of
+from studies.engine.reuse import Reuse
 from studies.engine.trees import cheaper_trees
 
 
@@ -49,43 +49,6 @@ class Sets:
 
 
 ALONE = Sets(lambda owners: None, [0])
-
-
-class Memory:
-    """The states of the original model for some prompts, batch by batch."""
-
-    def __init__(self, room: int, *, finer: bool = True) -> None:
-        """`room`: bytes that may be taken; what would take more is not kept.
-
-        `finer`: rows may begin inside a layer.
-        """
-        self._room, self._kept = room, list[Kept]()
-        self.finer = finer
-        self.answered = Answered()
-
-    def keep(self, kept: Kept) -> None:
-        """Keep the states, without their products where the room is short."""
-        if kept.n_bytes > self._room:
-            kept = kept.without_products()
-        if kept.n_bytes <= self._room:
-            self._room -= kept.n_bytes
-            self._kept.append(kept)
-
-    def start(self, place: Place) -> Place:
-        """Where a row begins that differs from some place on."""
-        return place if self.finer else in_front(place)
-
-    def find(self, batch: TokenBatch, n_prompts: int) -> tuple[Kept, list[int]] | None:
-        """What holds every row of a batch, and where."""
-        for kept in self._kept:
-            rows = kept.rows_of(batch, n_prompts)
-            if rows is not None:
-                return kept, rows
-        return None
-
-    def forget(self) -> None:
-        """Keep nothing, and nothing more."""
-        self._room, self._kept = 0, []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

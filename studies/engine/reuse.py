@@ -132,7 +132,7 @@ class Picked:
     def _pick(self, tensor: Tensor, part: slice) -> Tensor:
         rows = self._rows[part].to(tensor.device)
         if isinstance(self._tokens, slice):
-            return tensor[rows][:, self._tokens]
+            return tensor[:, self._tokens][rows]  # copies no token that is not wanted
         rows = rows if rows.dim() > 1 else rows[:, None]
         return tensor[rows, self._tokens[part].to(tensor.device)]
 

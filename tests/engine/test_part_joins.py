@@ -7,12 +7,12 @@ import torch
 
 from studies.engine import generation
 from studies.engine.answering import Answering
-from studies.engine.generation import ALONE, Memory, Wanted, answer_sets
+from studies.engine.generation import ALONE, Wanted, answer_sets
 from studies.engine.parts import behind, in_front, parts_of
 from studies.engine.ports import Silent
 from studies.engine.prompts import Prompt
 from studies.engine.proving import reads_alike
-from studies.engine.remembering import kept_of
+from studies.engine.remembering import Memory, kept_of
 from studies.engine.scorers.base import Need, PromptSlice
 from tests.engine import test_arbitrary_rank as arbitrary_rank
 from tests.engine.test_directional import EVERYWHERE, parameters, prepared
