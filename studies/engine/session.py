@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pkgutil import resolve_name
 
 from studies.engine.answering import (
@@ -17,17 +16,15 @@ from studies.engine.components import Site, components_of, find_sites, prove_sit
 from studies.engine.disk_cache import DiskCache
 from studies.engine.errors import EngineError
 from studies.engine.generation import ALONE, Sets
-from studies.engine.heap import keep_freed_memory
 from studies.engine.judging import Judge
-from studies.engine.loading import load_model
 from studies.engine.method_port import BatchMethod, MethodImplementation, Parameters
 from studies.engine.methods.schema import Method
 from studies.engine.model import LoadedModel
+from studies.engine.opening import opened
 from studies.engine.parameters import Key
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prompts import Prompt, TokenBatch
 from studies.engine.pruning import Front, pruning_of
-from studies.engine.recall import recall_of
 from studies.engine.results import Direction, ResponseSet, Score, SessionFacts, TrialResult
 from studies.engine.scope import details_within, fitting_values, targeted_sites
 from studies.engine.scorers import load_scorers
@@ -41,9 +38,7 @@ from studies.engine.scorers.base import (
     responses_of,
 )
 from studies.engine.staging import Staging, trial_result
-from studies.engine.step_choice import chosen_step
 from studies.engine.study_settings import MAX_TRIALS_PER_BATCH, StudySettings
-from studies.engine.threads import use_threads_for
 from studies.engine.values import Value
 
 
@@ -98,24 +93,15 @@ class Session:
             EngineError: and its kinds: model, prompt sets, memory, NaN, degenerate directions.
         """
         self._check_prompts()
-        settings = self._settings
-        seed_everything(settings.seed)
-        self.loaded = load_model(
+        seed_everything(self._settings.seed)
+        self.loaded, self._notes = opened(
             self._model_path,
-            dtypes=settings.dtypes,
-            revision=self._revision,
+            self._revision,
+            method=self._method_type,
+            settings=self._settings,
+            cache=self._cache,
             reporter=self._reporter,
         )
-        use_threads_for(self.loaded)
-        self._notes = list(self.loaded.notes)
-        self.loaded = replace(
-            self.loaded,
-            recall=recall_of(self._cache, self._model_path, self.loaded.model),
-            step=chosen_step(
-                self.loaded, self._method_type, settings.compile, self._reporter, self._notes
-            ),
-        )
-        keep_freed_memory()
         self._stop.check()
         sites = self._checked_sites()
         self._answering = self._answers()

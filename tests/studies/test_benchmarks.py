@@ -76,7 +76,7 @@ def value(scores):
 
 def test_both_models_are_put_to_each_task_and_the_session_stays(study, monkeypatch):
     loads = []
-    monkeypatch.setattr("studies.engine.session.load_model", lambda *a, **kw: loads.append(a))
+    monkeypatch.setattr("studies.engine.opening.load_model", lambda *a, **kw: loads.append(a))
 
     row, job = done(study.trials.first(), "choice", "written")
 

@@ -133,7 +133,7 @@ def test_an_export_right_after_a_study_loads_no_model_but_its_own(make_finished,
     loads = []
 
     monkeypatch.setattr(
-        "studies.engine.session.load_model", lambda *args, **kwargs: loads.append(args)
+        "studies.engine.opening.load_model", lambda *args, **kwargs: loads.append(args)
     )
     _, job = export(study.trials.first())
 
