@@ -6,7 +6,7 @@ import pytest
 
 from studies import commands, runner
 from studies.chatting import ChatBusyError
-from studies.engine import session as engine_session
+from studies.engine import opening
 from studies.engine.chat import Talk
 from studies.engine.chat_options import ChatSettings, ChatTurnIn
 from studies.engine.errors import InvalidInputError
@@ -91,10 +91,8 @@ def test_a_question_is_answered_by_both_columns(chat):
 
 
 def test_the_strength_is_changed_without_loading_again(chat, monkeypatch):
-    loads, load = [], engine_session.load_model
-    monkeypatch.setattr(
-        engine_session, "load_model", lambda *a, **o: loads.append(a) or load(*a, **o)
-    )
+    loads, load = [], opening.load_model
+    monkeypatch.setattr(opening, "load_model", lambda *a, **o: loads.append(a) or load(*a, **o))
     ask(chat, strength=0)
     before, none = answered(chat)
     again(chat, strength=1.5)
@@ -263,7 +261,7 @@ def test_a_message_that_is_too_long_is_refused_in_words_and_the_model_stays(chat
     assert "the model reads and writes at most 2048 in all" in turn["error"]
     assert turn["error_advice"] == "Shorten the message or the system prompt."
     assert ChatEvent.objects.order_by("number").last().payload["turn"]["error"] == turn["error"]
-    monkeypatch.setattr(engine_session, "load_model", None)  # it is not loaded again
+    monkeypatch.setattr(opening, "load_model", None)  # it is not loaded again
     ask(chat, "Short")
     work()
     assert shown(chat)["state"] == "done"
@@ -321,10 +319,8 @@ def test_loading_is_shown_in_the_chat(chat, monkeypatch):
 
 def test_while_a_study_runs_questions_are_answered_between_its_trials(study, monkeypatch):
     evaluated, loads = [], []
-    evaluate, load = Session.evaluate, engine_session.load_model
-    monkeypatch.setattr(
-        engine_session, "load_model", lambda *a, **o: loads.append(a) or load(*a, **o)
-    )
+    evaluate, load = Session.evaluate, opening.load_model
+    monkeypatch.setattr(opening, "load_model", lambda *a, **o: loads.append(a) or load(*a, **o))
 
     def asks_after_the_first(self, parameters):
         result = evaluate(self, parameters)

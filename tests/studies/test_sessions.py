@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from studies import commands
-from studies.engine import session as engine_session
+from studies.engine import opening
 from studies.engine.ports import Silent, Stopped
 from studies.runner import sessions
 from studies.runner.sessions import prepared_session
@@ -29,13 +29,13 @@ def make_tiny_study(make_profile, make_user, tiny_model_root):
 @pytest.fixture
 def loads(monkeypatch):
     """The list of models that were loaded."""
-    seen, load = [], engine_session.load_model
+    seen, load = [], opening.load_model
 
     def counted(path, **options):
         seen.append(path)
         return load(path, **options)
 
-    monkeypatch.setattr(engine_session, "load_model", counted)
+    monkeypatch.setattr(opening, "load_model", counted)
     return seen
 
 
