@@ -118,7 +118,8 @@ class CompiledStep:
 
     def _forward(self, step: Padded, states: States) -> Float[Tensor, "row 1 vocab"]:
         if self._compiled is None:
-            self._compiled = torch.compile(
+            compiled: Any = torch.compile  # its types know only some of its options
+            self._compiled = compiled(
                 _step_of(self._model),
                 fullgraph=True,
                 backend=self._backend,
@@ -128,7 +129,8 @@ class CompiledStep:
             )
         _mark(step, states)
         if self._mode:
-            torch.compiler.cudagraph_mark_step_begin()  # the last step's logits are used up
+            # The last step's logits are used up.
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         return self._compiled(*step, states)
 
     def _give_up(self, why: str) -> None:

@@ -159,9 +159,10 @@ class _Rows:
         self, input_ids: Int[Tensor, "row token"], positions: Int[Tensor, "row token"]
     ) -> Float[Tensor, "row vocab"]:
         """Read `input_ids`, append the most likely next token; the raw logits of all rows."""
-        step, is_single = self._wishes.step, input_ids.shape[1] == 1
-        is_plain = step is None or not (is_single and isinstance(self._cache, RowCache))
-        output = (self._loaded.model if is_plain else step)(
+        step, run = self._wishes.step, self._loaded.model
+        if step is not None and input_ids.shape[1] == 1 and isinstance(self._cache, RowCache):
+            run = step
+        output = run(
             input_ids=input_ids,
             attention_mask=self._attended(positions),
             position_ids=positions,

@@ -43,12 +43,13 @@ class PartJoin:
 def keep_product(changed: ExitStack, part: Part, keep: Callable[[Tensor], None]) -> None:
     """Give each product of a part's matrix to `keep` until `changed` ends."""
     matrix, slot = part.matrix, slot_of(part.matrix)
+    bias: Tensor | None = matrix.bias
     forward: Callable[[Tensor], Tensor] = getattr(matrix, slot)
 
     def kept(inputs: Tensor) -> Tensor:
         output = forward(inputs)
         # With a bias, the sum rounds otherwise than the library's own: it is left as it is.
-        keep(output if matrix.bias is None else product(matrix, inputs))
+        keep(output if bias is None else product(matrix, inputs))
         return output
 
     replace_forward(changed, matrix, kept, slot)

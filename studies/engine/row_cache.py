@@ -133,7 +133,7 @@ class RowCache(Cache):
         # Picked from one long list: several times as fast as by row and column.
         places = heads[:, :, None] * width + columns.to(device)[:, None]
         keys, values = (
-            one.flatten(0, 2).index_select(0, places.flatten()).unflatten(0, places.shape)
+            one.flatten(0, 2).index_select(0, places.flatten()).view(*places.shape, -1)
             for one in known
         )
         return keys, values

@@ -139,9 +139,9 @@ class StudySettings(Table):
         "free; each loads the model. With more than one, the same seed may draw other parameters.",
     )
     compile: Compile = Field(
-        "auto",
-        description="Compile the steps of decoding: the same answers. It takes up to minutes once, "
-        "which a GPU makes up for; auto: on a GPU only.",
+        "off",
+        description="Compile the steps of decoding: the same answers. It takes up to minutes once; "
+        "auto: on a GPU only, where it is not measured yet.",
     )
     early_verdict: bool = Field(
         default=True,
