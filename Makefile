@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
+unexport PYTHONDONTWRITEBYTECODE  # each worker and server of the tests would compile everything anew
 
 .PHONY: run test lint fix bench bench-web install install-dev quickstart
 
