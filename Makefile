@@ -22,7 +22,7 @@ lint: install-dev  ## what CI refuses
 	djade --target-version 5.2 --check $$(git ls-files 'templates/*.html')
 	lint-imports
 	python manage.py makemigrations --check --dry-run
-	mypy .
+	mypy --num-workers 2 .
 	@if command -v node >/dev/null; then for file in $$(git ls-files 'studies/static/studies/*.js' | grep -v /vendor/); \
 	  do node --check $$file || exit 1; done; else echo "node is not installed: scripts are not checked"; fi
 

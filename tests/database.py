@@ -1,8 +1,10 @@
 """The database of the tests: made from the models, and emptied after each test in milliseconds."""
 
+from contextlib import contextmanager
+
 import pytest
 from django.core.management.color import no_style
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.test import TransactionTestCase
 
 # Django's own, which `migrate` fills and which the rows of tests point to.
@@ -39,3 +41,20 @@ def _emptied(case):
         tables = database.introspection.django_table_names(only_existing=True, include_views=False)
         chosen = [table for table in tables if table not in LASTING]
         database.ops.execute_sql_flush(database.ops.sql_flush(no_style(), chosen))
+
+
+@pytest.fixture(scope="module")
+def shared_rows(django_db_setup, django_db_blocker):
+    """Return a context manager: rows written within it are there for all tests of the module.
+
+    What a test does to them is undone after it, as its own transaction lies within this one;
+    so none of the module's tests may be one of those that commit.
+    """
+
+    @contextmanager
+    def share():
+        with django_db_blocker.unblock(), transaction.atomic():
+            yield
+            transaction.set_rollback(True)
+
+    return share
