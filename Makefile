@@ -13,7 +13,7 @@ run: quickstart
 
 # The system tests start servers and workers of their own: they come when nothing else runs.
 test: lint
-	pytest -n 2 --dist loadfile --ignore tests/system
+	pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/system
 	pytest -n 2 --dist loadfile tests/system
 
 lint: install-dev  ## what CI refuses

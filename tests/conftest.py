@@ -35,7 +35,7 @@ from studies.tokens import token_create
 
 # Compiling PaCMAP takes half a minute; a dozen points are as quick without.
 os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
-pytest_plugins = ["tests.database", "tests.heap"]
+pytest_plugins = ["tests.database", "tests.heap", "tests.order"]
 SETTINGS = {
     "n_trials": 40,
     "good_prompts": "good",
