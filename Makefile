@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 unexport PYTHONDONTWRITEBYTECODE  # each worker and server of the tests would compile everything anew
 
-.PHONY: run test lint fix bench bench-web install install-dev quickstart
+.PHONY: run test lint fix bench bench-web bench-workers install install-dev quickstart
 
 run: quickstart
 	@PORT=$${PORT:-8000} exec honcho start
@@ -36,6 +36,9 @@ bench: install-dev  ## trials per minute beside an arm that works like the refer
 
 bench-web: install-dev  ## pages, API and live events with 10,000 studies of 200 trials
 	python -m studies.bench
+
+bench-workers: install-dev  ## one study by one worker and by two
+	python -m studies.bench.workers
 
 quickstart: install
 	@python manage.py quickstart

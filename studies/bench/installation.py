@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,16 +75,27 @@ class Installation:
         """Run the web process until the end of the block."""
         port = _free_port()
         begun = time.perf_counter()
-        process = subprocess.Popen(  # noqa: S603
-            [*MANAGE, "serve", "--port", str(port)],
-            cwd=ROOT,
-            env=self._environment(),
-            stdout=subprocess.DEVNULL,
-        )
-        try:
+        with self._running("serve", "--port", str(port)) as process:
             address = f"127.0.0.1:{port}"
             _wait_for(f"http://{address}/api/v1/health", process)
             yield Server(address, process.pid, time.perf_counter() - begun)
+
+    @contextmanager
+    def working(self, environment: Mapping[str, str]) -> Iterator[None]:
+        """Run a worker until the end of the block, with something more in its environment."""
+        with self._running("run_huey", **environment):
+            yield
+
+    @contextmanager
+    def _running(self, *arguments: str, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+        process = subprocess.Popen(  # noqa: S603
+            [*MANAGE, *arguments],
+            cwd=ROOT,
+            env=self._environment() | more,
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            yield process
         finally:
             process.terminate()
             try:

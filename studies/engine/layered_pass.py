@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from studies.engine.grouped_heads import heads_grouped
 from studies.engine.model import LoadedModel
 from studies.engine.reuse import Known, Rows
 from studies.engine.row_cache import RowCache
@@ -92,6 +93,7 @@ class LayeredPass:
             mlp = getattr(self._loaded.layers[-1], "mlp", None)
             if isinstance(mlp, nn.Module) and self._lasts is not None and not self.record:
                 _replace(changed, mlp, partial(self._only_last, mlp.forward))
+            changed.enter_context(heads_grouped(self._loaded.device))
             return self._loaded.model(**inputs)
 
     def _run_layer(

@@ -1,4 +1,4 @@
-"""What `python -m studies.bench` has done in processes of their own."""
+"""What the benchmarks of `studies.bench` have done in processes of their own."""
 
 import json
 from argparse import ArgumentParser
@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from studies.bench.filling import fill
 from studies.bench.installation import MARK
 from studies.bench.queries import queries_of
+from studies.bench.studying import run_study
 from studies.bench.writing import write_events
 
 Json = dict[str, Any]
@@ -19,7 +20,7 @@ Json = dict[str, Any]
 class Command(BaseCommand):
     """`manage.py bench_part`: only for a data folder that a benchmark has made."""
 
-    help = "A part of `make bench-web`; it refuses to touch any other database."
+    help = "A part of `make bench-web` or `make bench-workers`; it refuses to touch any other database."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("part", choices=PARTS)
@@ -35,4 +36,5 @@ PARTS: Final[dict[str, Callable[..., Json]]] = {
     "fill": fill,
     "queries": queries_of,
     "events": write_events,
+    "study": run_study,
 }
