@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
+unexport PYTHONDONTWRITEBYTECODE  # each worker and server of the tests would compile everything anew
 
 .PHONY: run test lint fix bench bench-web bench-workers install install-dev quickstart
 
@@ -12,7 +13,7 @@ run: quickstart
 
 # The system tests start servers and workers of their own: they come when nothing else runs.
 test: lint
-	pytest -n 2 --dist loadfile --ignore tests/system
+	pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/system
 	pytest -n 2 --dist loadfile tests/system
 
 lint: install-dev  ## what CI refuses
@@ -21,7 +22,7 @@ lint: install-dev  ## what CI refuses
 	djade --target-version 5.2 --check $$(git ls-files 'templates/*.html')
 	lint-imports
 	python manage.py makemigrations --check --dry-run
-	mypy .
+	mypy --num-workers 2 .
 	@if command -v node >/dev/null; then for file in $$(git ls-files 'studies/static/studies/*.js' | grep -v /vendor/); \
 	  do node --check $$file || exit 1; done; else echo "node is not installed: scripts are not checked"; fi
 

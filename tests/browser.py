@@ -9,9 +9,9 @@ from playwright.sync_api import expect, sync_playwright
 SECONDS = 15  # that a page may take: a busy machine is slow
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium():
-    """A browser for the tests of one module; its event loop must not outlive them."""
+    """A browser for the tests of one package; its event loop must not outlive them."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if not path:
         if os.environ.get("CI"):

@@ -9,7 +9,6 @@ from copy import deepcopy
 import pytest
 from django.contrib.auth.models import Permission
 from django.core.cache import cache
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -36,6 +35,7 @@ from studies.tokens import token_create
 
 # Compiling PaCMAP takes half a minute; a dozen points are as quick without.
 os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
+pytest_plugins = ["tests.database", "tests.heap", "tests.order"]
 SETTINGS = {
     "n_trials": 40,
     "good_prompts": "good",
@@ -59,14 +59,6 @@ SCORE = {
     "n": 2,
     "hits": 1,
 }
-
-
-@pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings, tmp_path_factory):
-    """Keep SQLite's test database in a file: threads and servers of tests share it."""
-    if connection.vendor == "sqlite":
-        file = tmp_path_factory.mktemp("database") / "test.sqlite3"
-        connection.settings_dict["TEST"]["NAME"] = str(file)
 
 
 @pytest.fixture(scope="session")

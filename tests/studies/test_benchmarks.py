@@ -18,8 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def own_folders(settings, tmp_path, monkeypatch):
-    settings.OPTUNA_STORAGE = f"sqlite:///{tmp_path / 'optuna.sqlite3'}"
+def own_folders(optuna_storage, settings, tmp_path, monkeypatch):
     settings.BENCHMARK_ROOTS = [tmp_path / "tasks"]
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks" / "rows.jsonl").write_text("".join(f"{json.dumps(r)}\n" for r in ROWS))

@@ -24,8 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def _own_storage(settings, tmp_path, monkeypatch):
-    settings.OPTUNA_STORAGE = f"sqlite:///{tmp_path / 'optuna.sqlite3'}"
+def _own_storage(optuna_storage, monkeypatch):
     monkeypatch.setattr("studies.tasks.look_for_work", lambda: None)
 
 

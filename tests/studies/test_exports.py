@@ -18,17 +18,18 @@ from studies.engine.export_options import ExportOptions
 from studies.exporting import export_folder
 from studies.jobs import job_claim, job_stop
 from studies.lifecycle import StatusConflictError
-from studies.models import Export, Job, Trial
+from studies.models import Export, Job, Study, Trial
 from studies.runner import exports as exports_module
 from studies.runner import ports
+from studies.runner.sessions import session_drop
+from tests.studies.kept_rows import rows_kept, rows_restored
 from tests.studies.tiny_studies import TINY_SETTINGS
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def own_folders(settings, tmp_path, monkeypatch):
-    settings.OPTUNA_STORAGE = f"sqlite:///{tmp_path / 'optuna.sqlite3'}"
+def own_folders(optuna_storage, settings, tmp_path, monkeypatch):
     settings.EXPORT_DIR = tmp_path / "exports"
     monkeypatch.setattr("studies.tasks.look_for_work", lambda: None)
 
@@ -41,14 +42,37 @@ def work():
 
 
 @pytest.fixture
-def make_finished(make_profile, make_user, tiny_model_root):
-    """Return a factory of completed studies on the tiny model."""
+def make_run(make_profile, make_user, tiny_model_root):
+    """Return a factory of studies on the tiny model that this worker has just completed."""
 
     def make(**settings):
         profile = make_profile(settings=TINY_SETTINGS | {"n_trials": 2} | settings)
-        study = commands.study_create(make_user(), model="tiny", profile=profile)
+        study = commands.study_create(make_user("finder"), model="tiny", profile=profile)
         assert work().status == Job.Status.DONE
         return study
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """What the studies of this module's tests left, by their settings."""
+    return {}
+
+
+@pytest.fixture
+def make_finished(make_run, runs):
+    """Return a function that gives a test its study, completed once for all by another worker."""
+
+    def make(**settings):
+        key = repr(settings)
+        if key in runs:
+            rows_restored(runs[key])
+        else:
+            make_run(**settings)
+            session_drop()
+            runs[key] = rows_kept()
+        return Study.objects.get()
 
     return make
 
@@ -128,8 +152,8 @@ def test_an_export_has_a_card_with_its_scores_and_nothing_private(make_finished,
         assert private not in card
 
 
-def test_an_export_right_after_a_study_loads_no_model_but_its_own(make_finished, monkeypatch):
-    study = make_finished()
+def test_an_export_right_after_a_study_loads_no_model_but_its_own(make_run, monkeypatch):
+    study = make_run()
     loads = []
 
     monkeypatch.setattr(
@@ -141,10 +165,10 @@ def test_an_export_right_after_a_study_loads_no_model_but_its_own(make_finished,
     assert loads == []
 
 
-def test_an_export_by_another_process_measures_again_and_gives_the_same_files(make_finished):
-    trial = make_finished(batch_size=0, response_prefix=None).trials.first()
+def test_an_export_by_another_process_measures_again_and_gives_the_same_files(make_run):
+    trial = make_run(batch_size=0, response_prefix=None).trials.first()
     first, _ = export(trial)
-    exports_module.session_drop()
+    session_drop()
 
     second, _ = export(trial)
 

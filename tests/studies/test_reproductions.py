@@ -13,18 +13,30 @@ from studies.models import Export, FrozenPrompts, Job, PromptSet, Study
 from studies.reproducing import reproduction_plan
 from studies.runner.sessions import session_drop
 from tests.engine.test_bundles import REFERENCE
-from tests.studies.test_exports import folder_of, make_finished, own_folders, work  # noqa: F401
+from tests.studies.kept_rows import rows_kept, rows_restored
+from tests.studies.test_exports import folder_of, make_run, own_folders, work  # noqa: F401
 
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(scope="module")
+def exported():
+    """What a study and an export of its first trial left: the rows, and the bundle as text."""
+    return []
+
+
 @pytest.fixture
-def bundle(make_finished):  # noqa: F811
-    study = make_finished()
-    row = commands.export_create(study.trials.first(), ExportOptions(strategy="merge"))
-    assert work().status == Job.Status.DONE
-    session_drop()
-    return json.loads((folder_of(Export.objects.get(pk=row.pk)) / "reproduce.json").read_text())
+def bundle(make_run, exported):  # noqa: F811
+    """The bundle of an export, made once for all by another worker; its study is there."""
+    if exported:
+        rows_restored(exported[0])
+    else:
+        row = commands.export_create(make_run().trials.first(), ExportOptions(strategy="merge"))
+        assert work().status == Job.Status.DONE
+        session_drop()
+        file = folder_of(Export.objects.get(pk=row.pk)) / "reproduce.json"
+        exported[:] = [rows_kept(), file.read_text()]
+    return json.loads(exported[1])
 
 
 def test_a_bundle_is_built_again_to_the_same_hashes(bundle, make_user):

@@ -26,8 +26,7 @@ class Killed(BaseException):
 
 
 @pytest.fixture(autouse=True)
-def own_storage(settings, tmp_path, monkeypatch):
-    settings.OPTUNA_STORAGE = f"sqlite:///{tmp_path / 'optuna.sqlite3'}"
+def own_storage(optuna_storage, monkeypatch):
     monkeypatch.setattr("studies.tasks.look_for_work", lambda: None)
 
 

@@ -34,9 +34,8 @@ def profile(make_profile):
 
 
 def test_a_study_with_it_runs_to_its_end(
-    profile, make_user, tiny_model_root, settings, tmp_path, monkeypatch
+    profile, make_user, tiny_model_root, optuna_storage, monkeypatch
 ):
-    settings.OPTUNA_STORAGE = f"sqlite:///{tmp_path / 'optuna.sqlite3'}"
     monkeypatch.setattr("studies.tasks.look_for_work", lambda: None)
     study = commands.study_create(
         make_user(), model="tiny", profile=profile, parameters={"neighbor_count": [1, 2]}

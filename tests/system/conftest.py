@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,9 +34,12 @@ def wait_for(condition, seconds, what):
 
 
 class Installation:
-    """`make run` in pieces, so that each part can be killed and started again."""
+    """`make run` in pieces, so that each part can be killed and started again.
 
-    def __init__(self, folder, **environment):
+    It begins with a quickstart, or as a copy of one that has nothing but that behind it.
+    """
+
+    def __init__(self, folder, *, begun=None, **environment):
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -49,9 +53,13 @@ class Installation:
             **environment,
         }
         self.processes = []
-        self.quickstart = self.manage("quickstart")
-        self.password = re.search(r"with the password (\S+)", self.quickstart)[1]
-        self.token = self.manage("create_api_token", "admin", "--name", "tests").split()[-1]
+        if begun:
+            shutil.copytree(begun.folder, folder, dirs_exist_ok=True)
+            self.password, self.token = begun.password, begun.token
+        else:
+            told = self.manage("quickstart")
+            self.password = re.search(r"with the password (\S+)", told)[1]
+            self.token = self.manage("create_api_token", "admin", "--name", "tests").split()[-1]
         self._client = httpx.Client(
             base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=30
         )
@@ -138,10 +146,18 @@ def kill_tree(process):
                 continue  # it ended by itself
 
 
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory):
+    """An installation as quickstart leaves it, to be copied: making it takes ten seconds."""
+    made = Installation(tmp_path_factory.mktemp("begun"))
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def installation(tmp_path):
+def installation(begun, tmp_path):
     """An installation with nothing started yet."""
-    made = Installation(tmp_path)
+    made = Installation(tmp_path / "data", begun=begun)
     yield made
     made.close()
 

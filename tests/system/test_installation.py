@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+from django.db import connection
 
 from tests.system.conftest import MANAGE
 
@@ -18,6 +19,35 @@ def test_a_second_quickstart_changes_nothing(installation):
 
     assert installation.manage("quickstart") == ""
     assert contents() == before
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="an installation begins with SQLite")
+def test_migrations_make_the_tables_that_the_models_describe(installation, db):
+    migrated = connection.copy()
+    migrated.settings_dict["NAME"] = str(installation.folder / "heretic.sqlite3")
+
+    made, described = tables_of(migrated), tables_of(connection)
+    migrated.close()
+
+    assert made.pop("django_migrations")
+    assert made == described
+
+
+def tables_of(database):
+    """Columns, references, indexes and constraints by table; constraints have no names of use."""
+    introspection = database.introspection
+    with database.cursor() as cursor:
+        names = [table.name for table in introspection.get_table_list(cursor)]
+        return {
+            name: (
+                {
+                    column[0]: column[1:]
+                    for column in introspection.get_table_description(cursor, name)
+                },
+                sorted(map(str, introspection.get_constraints(cursor, name).values())),
+            )
+            for name in names
+        }
 
 
 def test_the_password_is_neither_stored_nor_logged_in_clear(installation):

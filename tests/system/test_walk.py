@@ -18,9 +18,9 @@ pytestmark = [pytest.mark.timeout(480), pytest.mark.browser]
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory):
+def house(begun, tmp_path_factory):
     """One installation for all tests of this module, web server and worker running."""
-    made = Installation(tmp_path_factory.mktemp("house"))
+    made = Installation(tmp_path_factory.mktemp("house"), begun=begun)
     made.start_web()
     made.start_worker()
     yield made

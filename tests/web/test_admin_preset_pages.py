@@ -277,7 +277,7 @@ class TestFiles:
 class TestPreview:
     @pytest.fixture
     def form(self, admin_client, preset):
-        return posted(admin_client.get(f"{LIST}{preset.pk}/change/"))
+        return posted(admin_client, f"{LIST}{preset.pk}/change/")
 
     def test_the_unsaved_form_resolves_as_saving_it_would_and_nothing_is_saved(
         self, admin_client, preset, form

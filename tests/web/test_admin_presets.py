@@ -20,7 +20,7 @@ def edit(admin_client, preset):
     url = f"/admin/studies/profile/{preset.pk}/change/"
 
     def save(**changes):
-        return admin_client.post(url, posted(admin_client.get(url)) | changes)
+        return admin_client.post(url, posted(admin_client, url) | changes)
 
     save.url = url
     return save

@@ -17,7 +17,7 @@ def save(admin_client, preset):
 
     def add(*rows):
         rows = [{"prompts": prompts, "optimization": "minimize", "position": 0} | r for r in rows]
-        return admin_client.post(url, posted(admin_client.get(url)) | new_rows("scorers", *rows))
+        return admin_client.post(url, posted(admin_client, url) | new_rows("scorers", *rows))
 
     return add
 

@@ -26,7 +26,7 @@ def preset(make_profile, admin_user):
 def save(admin_client, preset):
     """Return a function that saves the preset's form with some changes."""
     url = f"/admin/studies/profile/{preset.pk}/change/"
-    return lambda **changes: admin_client.post(url, posted(admin_client.get(url)) | changes)
+    return lambda **changes: admin_client.post(url, posted(admin_client, url) | changes)
 
 
 def pages(preset):

@@ -13,10 +13,17 @@ READING = {  # what changes nothing
 CHANGING = [one for one in operations() if one[0] != "GET" and one not in READING]
 
 
+@pytest.fixture(scope="module")
+def starters(shared_rows):
+    """What a new installation begins with."""
+    with shared_rows():
+        starters_seed()
+        yield
+
+
 @pytest.fixture
-def member(make_user):
+def member(starters, make_user):
     """Return a factory: `member("Viewer")` is a user of that group, and no more."""
-    starters_seed()
 
     def make(group):
         user = make_user(may=())
@@ -138,8 +145,7 @@ def test_who_is_in_no_group_stays_outside_the_admin(client, make_user):
     assert client.get("/admin/").status_code == 302
 
 
-def test_the_groups_are_made_once_and_then_belong_to_the_installation(db):
-    starters_seed()
+def test_the_groups_are_made_once_and_then_belong_to_the_installation(starters, db):
     viewer = Group.objects.get(name="Viewer")
     viewer.permissions.add(Permission.objects.get(codename="view_study"))
     Group.objects.get(name="Editor").delete()

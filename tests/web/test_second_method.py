@@ -19,7 +19,7 @@ def add(admin_client):
     def save(*rows):
         basics = {"name": "Rank", "slug": "rank", "method": "arbitrary_rank"}
         changes = basics | new_rows("specs", *rows)
-        return admin_client.post(ADD, posted(admin_client.get(ADD)) | changes)
+        return admin_client.post(ADD, posted(admin_client, ADD) | changes)
 
     return save
 
