@@ -1,6 +1,6 @@
 """The greedy decode loop for one batch: what `generate(do_sample=False)` gives, leaner."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any, cast
 
@@ -159,7 +159,8 @@ class _Rows:
         self, input_ids: Int[Tensor, "row token"], positions: Int[Tensor, "row token"]
     ) -> Float[Tensor, "row vocab"]:
         """Read `input_ids`, append the most likely next token; the raw logits of all rows."""
-        step, run = self._wishes.step, self._loaded.model
+        step = self._wishes.step
+        run: Callable[..., Any] = self._loaded.model
         if step is not None and input_ids.shape[1] == 1 and isinstance(self._cache, RowCache):
             run = step
         output = run(

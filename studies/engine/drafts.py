@@ -7,6 +7,7 @@ model as it is now predicts it: greedy answers stay exactly what they are.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import NamedTuple
 
 import torch
@@ -23,6 +24,9 @@ from studies.engine.row_cache import RowCache
 # Where the rounds end in which the original's answers are tried. A refusal shows itself in the
 # first; who followed that far mostly follows further.
 ENDS = (6, 12, 24)
+_ALIKE = (
+    0.7  # of the tokens of answers that began alike; below, whole guesses cost more than steps
+)
 _LOGITS = 2**25  # numbers at once
 
 Rows = Int[Tensor, " row"]
@@ -44,15 +48,24 @@ class Answered:
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, int], Draft] = {}
+        self._compared = self._same = 0  # tokens of answers that began alike
 
     def add(self, place: int, tokens: Draft) -> None:
         """Take note of the answer to a prompt."""
         if len(tokens) > 1:
+            known = self._known.get((place, tokens[0]), ())[1:]
+            pairs = list(zip(known, tokens[1:], strict=False))
+            self._compared += len(pairs)
+            self._same += sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
             self._known[place, tokens[0]] = tokens
 
     def find(self, place: int, first: int) -> Draft:
-        """The answer to a prompt that begins like this; empty if there was none."""
-        return self._known.get((place, first), ())
+        """The answer to a prompt that begins like this, as far as it is worth trying.
+
+        Empty if there was none; its beginning, where answers that began alike went apart.
+        """
+        known = self._known.get((place, first), ())
+        return known if self._same >= _ALIKE * self._compared else known[: ENDS[0]]
 
 
 def drafts_of(answers: Sequence[Draft], max_new_tokens: int, filler: int) -> list[list[int]]:

@@ -5,7 +5,7 @@ import torch
 
 from studies.engine.answers import Wishes
 from studies.engine.decoding import greedy
-from studies.engine.drafts import Answered, drafts_of
+from studies.engine.drafts import ENDS, Answered, drafts_of
 from studies.engine.reading_order import in_parts
 from studies.engine.remembering import kept_of
 from studies.engine.reuse import Reuse
@@ -111,6 +111,20 @@ def test_the_latest_answer_with_the_same_first_token_is_the_guess():
     assert known.find(3, 5) == [5, 6, 8]
     assert known.find(3, 9) == ()
     assert known.find(4, 5) == ()
+
+
+def test_answers_that_go_apart_are_only_guessed_at_their_beginning():
+    known = Answered()
+    for number in range(4):
+        known.add(0, [1, *range(100 * number, 100 * number + 20)])
+    assert known.find(0, 1) == [1, *range(300, 300 + ENDS[0] - 1)]
+
+
+def test_answers_that_stay_alike_are_guessed_whole():
+    known = Answered()
+    for last in range(4):
+        known.add(0, [*range(20), last])
+    assert known.find(0, 0) == [*range(20), 3]
 
 
 def test_prompts_are_read_with_those_of_about_the_same_length():
