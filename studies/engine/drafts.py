@@ -23,10 +23,9 @@ from studies.engine.row_cache import RowCache
 
 # Where the rounds end in which the original's answers are tried. A refusal shows itself in the
 # first; who followed that far mostly follows further.
-ENDS = (6, 12, 24)
-_ALIKE = (
-    0.7  # of the tokens of answers that began alike; below, whole guesses cost more than steps
-)
+ENDS = (6, 12, 24, 48)
+# Of the tokens of answers that began alike; below, whole guesses cost more than steps.
+_ALIKE = 0.7
 _LOGITS = 2**25  # numbers at once
 
 Rows = Int[Tensor, " row"]
