@@ -106,7 +106,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="counted rounds")
     parser.add_argument("--trials", type=int, help="of each round")
     parser.add_argument("--alone", type=int, help="of those, for arms that run one by one")
-    parser.add_argument("--at-once", type=int, default=8, help="trials side by side")
+    parser.add_argument("--at-once", type=int, default=16, help="trials side by side")
     parser.add_argument("--n-prompts", type=int, help="use only the first so many of each list")
     parser.add_argument("--batch-size", type=int, default=100, help="prompts at once, all arms")
     parser.add_argument("--max-response-length", type=int, help="tokens")

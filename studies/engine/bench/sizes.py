@@ -23,7 +23,7 @@ class Work(NamedTuple):
     """How much of the prompts and trials a comparison of a size takes, where nobody says."""
 
     rounds: int = 5
-    trials: int = 8
+    trials: int = 16
     alone: int = 2
     n_prompts: int | None = None  # of each list; None: all
     max_response_length: int = 40  # tokens
