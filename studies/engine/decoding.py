@@ -117,10 +117,10 @@ class _Rows:
         firsts = self._latest()
         original = drafting.original(firsts, 0, ENDS[0])
         rest = {row: first for row, first in firsts.items() if row not in original}
-        self._follow(drafting.tried(drafting.guesses(rest), self._places(), is_original=False))
+        self._follow(drafting.tried(drafting.guesses(rest), self._places()))
         for begin, end in pairwise((0, *ENDS)):
             original = drafting.original(firsts, max(0, begin - 1), end)
-            followers = self._follow(drafting.tried(original, self._places(), is_original=True))
+            followers = self._follow(drafting.tried(original, self._places(), begin))
             self.look_for_verdicts()
             firsts = {row: one for row, one in self._latest().items() if row in followers}
         self._tell_rows()

@@ -104,18 +104,28 @@ class Drafting:
         return {row: draft for row, draft in found.items() if draft}
 
     def tried(
-        self, drafts: Mapping[int, Draft], places: Int[Tensor, " row"], *, is_original: bool
+        self,
+        drafts: Mapping[int, Draft],
+        places: Int[Tensor, " row"],
+        begin: int | None = None,
     ) -> Iterator[Tried]:
-        """What the model says to drafts, whose first tokens have a place in each row."""
+        """What the model says to drafts, whose first tokens have a place in each row.
+
+        `begin`: where they begin in the original's answers; None: they are guesses.
+        """
+        tallies, is_original = self.reuse.tallies, begin is not None
+        tally = tallies.earlier if begin is None else tallies.original[begin]
         drafts = {row: draft for row, draft in drafts.items() if len(draft) > 1}
-        tally = self.reuse.tallies.original if is_original else self.reuse.tallies.earlier
-        if not tally.pays(sum(len(draft) - 1 for draft in drafts.values()), self.loaded.device):
+        n_tokens = sum(len(draft) - 1 for draft in drafts.values())
+        if not tally.pays(n_tokens, self.loaded.device):
             return
         rows = sorted(drafts, key=lambda row: -len(drafts[row]))
+        n_tried = n_held = 0
         for part in self._parts(rows, [len(drafts[row]) for row in rows]):
             tried = self._try(part, drafts, places, is_original=is_original)
-            tally.add(tried.predicted.numel(), tried.n_held)
+            n_tried, n_held = n_tried + tried.predicted.numel(), n_held + tried.n_held
             yield tried
+        tally.add(n_tried, n_held)
 
     def _parts(self, rows: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
         if not rows:

@@ -32,6 +32,7 @@ class LayeredPass:
     finer = False  # … and the products in them
     first = 0  # its first row in the cache
     done = 0  # columns that stand before
+    _reads_several = True  # tokens of a row; of single ones, the library copies no keys
 
     def __init__(
         self,
@@ -105,6 +106,7 @@ class LayeredPass:
         Rows stand as before in the layers that do not compute them.
         """
         assert isinstance(self.cache, RowCache)
+        self._reads_several = False
         output = self._through_layers(
             input_ids=ids,
             attention_mask=self.cache.appends(columns),
@@ -125,7 +127,8 @@ class LayeredPass:
                 self._run_parts(changed, mlp)
             if mlp is not None:
                 replace_forward(changed, mlp, partial(self._only_last, mlp.forward))
-            changed.enter_context(heads_grouped(self._loaded.device))
+            if self._reads_several:
+                changed.enter_context(heads_grouped(self._loaded.device))
             return self._loaded.model(**inputs)
 
     def _last_mlp(self) -> nn.Module | None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from studies.engine.parts import Place
 from studies.engine.prompts import TokenBatch
 from studies.engine.row_cache import RowCache
-from studies.engine.tally import Tallies, Tally
+from studies.engine.tally import Tallies
 from studies.engine.trees import Trees
 
 Rows = Int[Tensor, " row"]
@@ -80,7 +80,7 @@ class Reuse:
     # How the answer of a row may go on that begins with a token; empty: nobody knows.
     places: Sequence[int] = ()  # the prompt of each row; empty: each has its own
     guess: Callable[[int, int], Sequence[int]] = lambda row, first: ()
-    tallies: Tallies = field(default_factory=lambda: Tallies(Tally(), Tally()))
+    tallies: Tallies = field(default_factory=Tallies)
     keep: Callable[[States | None, States], None] | None = None  # takes the original's states
     finer: bool = False  # and the products among them
     share_always: bool = False  # layers of single steps, also where that saves too little
