@@ -47,15 +47,17 @@ def chosen(monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("rows", [1, 23, 31])
-def test_smaller_batches_are_trees_of_some_rows(rows, chosen):
+@pytest.mark.parametrize(
+    ("rows", "many"), [(1, MANY[:2]), (23, MANY), (31, MANY)], ids=["1", "23", "31"]
+)
+def test_smaller_batches_are_trees_of_some_rows(rows, many, chosen):
     loaded = tiny_model("qwen2")
     method, batches = prepared(loaded), alike(loaded)
-    whole = answered(loaded, method, MANY, batches, None, starts=[0] * len(MANY))
+    whole = answered(loaded, method, many, batches, None, starts=[0] * len(many))
     memory = remembered(loaded, batches)
     chosen.clear()
-    limit = BatchLimit(len(ALIKE), sets=len(MANY), most=rows)
-    assert_same(answered(loaded, method, MANY, batches, memory, limit=limit), whole)
+    limit = BatchLimit(len(ALIKE), sets=len(many), most=rows)
+    assert_same(answered(loaded, method, many, batches, memory, limit=limit), whole)
     assert any(chosen) is (rows > 1), "single rows share nothing"
 
 

@@ -53,6 +53,7 @@ class Installation:
             **environment,
         }
         self.processes = []
+        self.web = self.worker = None
         if begun:
             shutil.copytree(begun.folder, folder, dirs_exist_ok=True)
             self.password, self.token = begun.password, begun.token
@@ -77,14 +78,18 @@ class Installation:
         return done.stdout
 
     def start_web(self):
-        process = self._start("web", "serve")
+        self.web = self._start("web", "serve")
         wait_for(self._answers, START_SECONDS, "the web server")
-        return process
 
     def start_worker(self):
-        process = self._start("worker", "run_huey")
+        self.worker = self._start("worker", "run_huey")
         wait_for(self.workers, START_SECONDS, "the worker")
-        return process
+
+    def revive(self):
+        """Start what has not been started, or was killed."""
+        for process, start in ((self.web, self.start_web), (self.worker, self.start_worker)):
+            if process is None or process.poll() is not None:
+                start()
 
     def workers(self):
         """The workers that the product itself reports as alive."""
@@ -162,12 +167,13 @@ def installation(begun, tmp_path):
     made.close()
 
 
-@pytest.fixture
-def running(installation):
-    """An installation with web server and worker running."""
-    installation.start_web()
-    installation.start_worker()
-    return installation
+@pytest.fixture(scope="module")
+def house(begun, tmp_path_factory):
+    """One installation for all tests of a module, web server and worker running."""
+    made = Installation(tmp_path_factory.mktemp("house"), begun=begun)
+    made.revive()
+    yield made
+    made.close()
 
 
 def visitor_of(running, browser):
