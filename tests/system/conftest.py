@@ -1,6 +1,7 @@
 """A whole installation in a folder of its own: real web server, real worker, real browser."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -9,10 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import psutil
 import pytest
+from filelock import FileLock
 
 from tests.browser import chromium  # noqa: F401 - a fixture
 from tests.system.services import free_port
@@ -152,11 +155,18 @@ def kill_tree(process):
 
 
 @pytest.fixture(scope="session")
-def begun(tmp_path_factory):
-    """An installation as quickstart leaves it, to be copied: making it takes ten seconds."""
-    made = Installation(tmp_path_factory.mktemp("begun"))
-    yield made
-    made.close()
+def begun(tmp_path_factory, worker_id):
+    """An installation as quickstart leaves it, to be copied; one for all processes of the tests."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    folder, told = shared / "begun", shared / "begun.json"
+    with FileLock(shared / "begun.lock"):
+        if not told.exists():
+            folder.mkdir()
+            made = Installation(folder)
+            made.close()
+            told.write_text(json.dumps({"password": made.password, "token": made.token}))
+    return SimpleNamespace(folder=folder, **json.loads(told.read_text()))
 
 
 @pytest.fixture
