@@ -1,5 +1,6 @@
 """A study's numbered events: stored first, then announced to open pages."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 from uuid import UUID
@@ -147,17 +148,23 @@ def study_group(study_id: UUID) -> str:
     return f"study.{study_id}"
 
 
-@transaction.atomic
 def event_record(study_id: UUID, event: Event) -> StudyEvent:
     """Append an event and announce it once the transaction commits."""
+    return events_record(study_id, [event])[0]
+
+
+@transaction.atomic
+def events_record(study_id: UUID, events: Sequence[Event]) -> list[StudyEvent]:
+    """Append events in their order, and announce them once the transaction commits."""
     # The update locks the study's row until commit, so numbers have no gaps.
-    Study.objects.filter(pk=study_id).update(event_count=F("event_count") + 1)
-    number = Study.objects.values_list("event_count", flat=True).get(pk=study_id)
-    row = StudyEvent.objects.create(
-        study_id=study_id, number=number, kind=event.kind, payload=asdict(event)
+    Study.objects.filter(pk=study_id).update(event_count=F("event_count") + len(events))
+    last = Study.objects.values_list("event_count", flat=True).get(pk=study_id)
+    rows = StudyEvent.objects.bulk_create(
+        StudyEvent(study_id=study_id, number=number, kind=event.kind, payload=asdict(event))
+        for number, event in enumerate(events, start=last - len(events) + 1)
     )
     announce_after_commit(study_id)
-    return row
+    return rows
 
 
 def announce_after_commit(study_id: UUID) -> None:

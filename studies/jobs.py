@@ -66,12 +66,19 @@ class Lease:
         Raises:
             LeaseLostError: the job is no longer this worker's.
         """
-        if not self._row.update(lease_until=Now() + LEASE):
-            raise LeaseLostError(str(self.job_id))
+        self._renew()
 
     def progressed(self) -> None:
-        """Say that work was stored, so that a later loss counts from here."""
-        self._row.update(attempt=1)
+        """Renew it where work is stored, so that a later loss counts from here.
+
+        Raises:
+            LeaseLostError: the job is no longer this worker's.
+        """
+        self._renew(attempt=1)
+
+    def _renew(self, **also: int) -> None:
+        if not self._row.update(lease_until=Now() + LEASE, **also):
+            raise LeaseLostError(str(self.job_id))
 
     def report(self, progress: Mapping[str, Any]) -> None:
         """Replace the job's own progress, if it is still this worker's."""

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import platform
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -12,12 +11,11 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-import psutil
-
 from studies.bench import news, report
 from studies.bench.installation import Installation, Server
 from studies.bench.probes import PROBES
 from studies.bench.requesting import Site, Timings, at_once, in_turns
+from studies.bench.saying import conditions, say
 
 Json = dict[str, Any]
 FEW: Final = 10  # studies of the installation that the large one is compared with
@@ -32,7 +30,7 @@ def main() -> int:
     options = _options()
     with nullcontext(options.keep) if options.keep else TemporaryDirectory() as folder:
         found = _measured(options, Path(folder))
-    _say(report.as_text(found))
+    say(report.as_text(found))
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return 0
@@ -47,7 +45,7 @@ def _measured(options: argparse.Namespace, folder: Path) -> Json:
     with _all_served(installations) as servers:
         rest = {name: _at_rest(server, options.idle) for name, server in servers.items()}
         sites = {name: Site(server.address, filled[name]) for name, server in servers.items()}
-        timings = in_turns(sites, PROBES, options.requests, options.seconds, _say)
+        timings = in_turns(sites, PROBES, options.requests, options.seconds, say)
         quick = [probe for probe in PROBES if _is_quick(timings[probe.name])]
         together = {
             name: at_once(site, quick, N_CLIENTS, options.seconds) for name, site in sites.items()
@@ -58,7 +56,7 @@ def _measured(options: argparse.Namespace, folder: Path) -> Json:
             for load in news.LOADS
         ]
     return {
-        "conditions": _conditions(),
+        "conditions": conditions(),
         "database": {
             name: filled[name]["rows"]
             | {"bytes": installations[name].size, "fill_seconds": filled[name]["seconds"]}
@@ -81,7 +79,7 @@ def _measured(options: argparse.Namespace, folder: Path) -> Json:
 
 
 def _filled(installation: Installation, n_studies: int, n_trials: int, n_large: int) -> Json:
-    _say(f"A database with {n_studies} studies of {n_trials} trials, and one of {n_large}")
+    say(f"A database with {n_studies} studies of {n_trials} trials, and one of {n_large}")
     return installation.fill(n_studies=n_studies, n_trials=n_trials, n_large=n_large)
 
 
@@ -128,19 +126,6 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
     return parser.parse_args()
-
-
-def _conditions() -> Json:
-    return {
-        "machine": platform.platform(),
-        "cores": psutil.cpu_count(),
-        "load": psutil.getloadavg(),  # over 1, 5 and 15 minutes, at the end
-    }
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -81,10 +81,13 @@ class Installation:
             yield Server(address, process.pid, time.perf_counter() - begun)
 
     @contextmanager
-    def working(self, environment: Mapping[str, str]) -> Iterator[None]:
-        """Run a worker until the end of the block, with something more in its environment."""
-        with self._running("run_huey", **environment):
-            yield
+    def working(self, environment: Mapping[str, str]) -> Iterator[int]:
+        """Run a worker until the end of the block, with something more in its environment.
+
+        Gives its process id.
+        """
+        with self._running("run_huey", **environment) as process:
+            yield process.pid
 
     @contextmanager
     def _running(self, *arguments: str, **more: str) -> Iterator[subprocess.Popen[bytes]]:

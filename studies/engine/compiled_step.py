@@ -4,15 +4,14 @@ What varies from step to step are tensors: tokens, places, masks, keys and value
 transforms of the trials, which are overwritten in place. A step that cannot be compiled, or that
 computes something else than the model does, is left to the model, which is always right.
 
-On CUDA devices, steps are also recorded as CUDA graphs. That part follows the documentation and
-the source of torch 2.13 (graphs may write to inputs whose addresses are marked as static), and its
-memory and shapes are tested on the processor; it has not been run on a GPU yet.
+On CUDA devices, steps are also recorded as CUDA graphs (which may write to inputs whose addresses
+are marked as static); tests run that part's memory and shapes on the processor.
 """
 
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -23,6 +22,7 @@ from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 from transformers import PreTrainedModel
 
 from studies.engine.batching import is_out_of_memory
+from studies.engine.grouped_heads import heads_grouped
 from studies.engine.ports import Reporter
 from studies.engine.row_cache import RowCache, StepCache
 from studies.engine.step_memory import Padded, StepMemory
@@ -99,7 +99,9 @@ class CompiledStep:
             states = past_key_values.states(attention_mask.shape[-1])
         else:
             step, states = self._memory.hold(step, past_key_values)
-        with self._told(is_first=self._compiled is None):
+        # On the processor, compiled steps would ask the environment at each call.
+        grouped = heads_grouped(input_ids.device) if input_ids.is_cuda else nullcontext()
+        with self._told(is_first=self._compiled is None), grouped:
             logits = self._forward(step, states)[:n_rows]
         shape = (self.n_compiled, *(step.mask.shape if self._memory else ()))
         if self._checked[shape] >= (1 if self._memory is None else 3):  # the third is a replay

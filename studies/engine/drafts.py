@@ -26,7 +26,9 @@ from studies.engine.row_cache import RowCache
 ENDS = (6, 12, 24, 48)
 # Of the tokens of answers that began alike; below, whole guesses cost more than steps.
 _ALIKE = 0.7
-_LOGITS = 2**25  # numbers at once
+# Numbers of logits at once.
+_LOGITS = 2**25
+_LOGITS_ON_GPU = 2**29
 
 Rows = Int[Tensor, " row"]
 Places = Int[Tensor, "row token"]
@@ -40,6 +42,12 @@ class Tried(NamedTuple):
     drafts: Int[Tensor, "row token"]
     predicted: Int[Tensor, "row token"]  # one less than the draft has
     peaks: Float[Tensor, "row token"]  # the logit of each
+
+    @property
+    def n_held(self) -> int:
+        """How many tokens are as the drafts have them, up to the first of a row that is not."""
+        same = self.drafts[:, 1:] == self.predicted
+        return int(same.long().cumprod(dim=1).sum())
 
 
 class Answered:
@@ -100,19 +108,26 @@ class Drafting:
     ) -> Iterator[Tried]:
         """What the model says to drafts, whose first tokens have a place in each row."""
         drafts = {row: draft for row, draft in drafts.items() if len(draft) > 1}
+        tally = self.reuse.tallies.original if is_original else self.reuse.tallies.earlier
+        if not tally.pays(sum(len(draft) - 1 for draft in drafts.values()), self.loaded.device):
+            return
         rows = sorted(drafts, key=lambda row: -len(drafts[row]))
         for part in self._parts(rows, [len(drafts[row]) for row in rows]):
-            yield self._try(part, drafts, places, is_original=is_original)
+            tried = self._try(part, drafts, places, is_original=is_original)
+            tally.add(tried.predicted.numel(), tried.n_held)
+            yield tried
 
     def _parts(self, rows: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
         if not rows:
             return
         vocabulary = int(self.loaded.model.config.get_text_config().vocab_size)
         starts = [self.reuse.starts[row] for row in rows]
-        order, parts = in_parts(lengths, starts, self.loaded.device)
+        device = self.loaded.device
+        order, parts = in_parts(lengths, starts, device)
+        at_once = _LOGITS if device.type == "cpu" else _LOGITS_ON_GPU
         for part in parts:
             some = [rows[place] for place in order[part]]
-            most = _LOGITS // (max(lengths[place] for place in order[part]) * vocabulary)
+            most = at_once // (max(lengths[place] for place in order[part]) * vocabulary)
             for piece in pieces(len(some), 1, most_rows=most):
                 yield some[piece]
 

@@ -210,6 +210,7 @@ class _Work:
             kept_rows=rows,
             places=places,
             guess=lambda row, first: memory.answered.find(places[row], first),
+            tallies=memory.tallies,
         )
 
     def _remember(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from huggingface_hub.utils.tqdm import disable_progress_bars
 from torch import nn
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
@@ -40,6 +41,8 @@ def load_model(
     reporter.phase("loading")
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     disable_progress_bars()
+    # cuDNN's builds a plan for each shape, of which a search has thousands.
+    torch.backends.cuda.enable_cudnn_sdp(enabled=False)
     try:
         return _load(path, dtypes, revision or "main")
     except EngineError:

@@ -12,6 +12,7 @@ from studies.engine.parts import Place, in_front
 from studies.engine.prefill import logits_to_keep, read_prompts
 from studies.engine.prompts import TokenBatch
 from studies.engine.reuse import Kept, Reuse, States
+from studies.engine.tally import Tallies, Tally
 from studies.engine.trees import cheaper_trees
 
 
@@ -26,6 +27,7 @@ class Memory:
         self._room, self._kept = room, list[Kept]()
         self.finer = finer
         self.answered = Answered()
+        self.tallies = Tallies(Tally(), Tally())
 
     def keep(self, kept: Kept) -> None:
         """Keep the states, without their products where the room is short."""

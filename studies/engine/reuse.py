@@ -1,7 +1,7 @@
 """What the original model computed of some prompts, for trials that begin from it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from studies.engine.parts import Place
 from studies.engine.prompts import TokenBatch
 from studies.engine.row_cache import RowCache
+from studies.engine.tally import Tallies, Tally
 from studies.engine.trees import Trees
 
 Rows = Int[Tensor, " row"]
@@ -79,6 +80,7 @@ class Reuse:
     # How the answer of a row may go on that begins with a token; empty: nobody knows.
     places: Sequence[int] = ()  # the prompt of each row; empty: each has its own
     guess: Callable[[int, int], Sequence[int]] = lambda row, first: ()
+    tallies: Tallies = field(default_factory=lambda: Tallies(Tally(), Tally()))
     keep: Callable[[States | None, States], None] | None = None  # takes the original's states
     finer: bool = False  # and the products among them
     share_always: bool = False  # layers of single steps, also where that saves too little
@@ -108,7 +110,9 @@ class Picked:
         self, states: States, rows: Sequence[int] | Tokens, tokens: slice | Tokens
     ) -> None:
         """`tokens`: the same of every row, or those of each; `rows` may differ by token too."""
-        self._states, self._rows, self._tokens = states, torch.as_tensor(rows), tokens
+        # Once for all layers: each copy to a GPU waits for it.
+        self._rows = torch.as_tensor(rows, device=states.keys[0].device)
+        self._states, self._tokens = states, tokens
 
     def inputs(
         self, layer: int, part: slice, hidden: Tensor

@@ -1,7 +1,7 @@
 """The search over parameters: Optuna on its own storage, asked and told one trial at a time."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -13,7 +13,14 @@ from sqlalchemy import Engine, create_engine, event, make_url, text
 
 from studies.engine.errors import NonFiniteError
 from studies.engine.parameters import Key
-from studies.engine.search_space import Parameters, distributions, suggest, told
+from studies.engine.search_space import (
+    Parameters,
+    distributions,
+    draw,
+    suggest,
+    told,
+    unflatten,
+)
 from studies.engine.values import Value
 
 POSTGRES_SCHEMA = "optuna"
@@ -21,6 +28,7 @@ SQLITE_TIMEOUT = 30  # seconds that a writer waits for another
 N_EI_CANDIDATES = 128  # the reference tool's, for the same search
 _SEED_STRIDE = 1_000_003  # a prime: seeds of neighbouring studies never meet
 _HOLDER = "holder"  # attribute of a running trial: who evaluates it
+_STARTS = "starts"  # another: how often it was begun
 _QUEUED = "queued"  # attribute of a trial that was enqueued: the row that asked for it
 _DIRECTIONS = {"minimize": StudyDirection.MINIMIZE, "maximize": StudyDirection.MAXIMIZE}
 
@@ -62,7 +70,20 @@ def sampler_for(seed: int | None, n_existing: int, n_startup_trials: int) -> TPE
 
 def count_trials(study: Study) -> int:
     """All trials ever asked for or taken over: what `sampler_for` counts from."""
+    return _n_begun(study.get_trials(deepcopy=False))
+
+
+def look(study: Study) -> int:
+    """Count as `count_trials` does; until a trial is told, `ask` takes from it what has ended.
+
+    What runs, each `ask` reads anew: trials keep away from those that were asked just before.
+    """
     trials = study.get_trials(deepcopy=False)
+    study._thread_local.cached_all_trials = trials  # noqa: SLF001 - no public way
+    return _n_begun(trials)
+
+
+def _n_begun(trials: Sequence[FrozenTrial]) -> int:
     return sum(trial.state is not TrialState.WAITING for trial in trials)
 
 
@@ -109,13 +130,34 @@ def _queued(study: Study, key: int) -> int | None:
 
 
 def ask(
-    study: Study, resolved: Mapping[Key, Value], sampler: TPESampler | None = None
-) -> tuple[Trial, Parameters]:
-    """The next trial and all its parameters, constants included."""
-    if sampler is not None:
-        study.sampler = sampler
+    study: Study, resolved: Mapping[Key, Value], sampler: TPESampler, holder: str
+) -> tuple[int, Parameters]:
+    """The next trial and all its parameters, constants included; `holder` evaluates it.
+
+    It is stored in one step: whatever dies leaves all of it or nothing. The parameters are
+    those that Optuna's own `ask` would draw, which stores each of them in a step of its own.
+    """
+    params = draw(study, resolved, sampler)
+    trial = create_trial(
+        state=TrialState.RUNNING,
+        params=params,
+        distributions=distributions(resolved),
+        user_attrs={_HOLDER: holder},
+    )
+    storage = study._storage  # noqa: SLF001 - `add_trial` does not say the number
+    trial_id = storage.create_new_trial(study._study_id, trial)  # noqa: SLF001
+    return storage.get_trial_number_from_id(trial_id), unflatten(params, resolved)
+
+
+def ask_enqueued(
+    study: Study, resolved: Mapping[Key, Value], sampler: TPESampler, holder: str
+) -> tuple[int, Parameters]:
+    """The trial that waits, if one does; as `ask`, but stored in many steps."""
+    study.sampler = sampler
     trial = study.ask()
-    return trial, suggest(trial, resolved)
+    parameters = suggest(trial, resolved)
+    hold(study, trial.number, holder)
+    return trial.number, parameters
 
 
 def ask_on(
@@ -127,15 +169,15 @@ def ask_on(
     return suggest(Trial(study, frozen._trial_id), resolved)  # noqa: SLF001 - no public way
 
 
-def tell_complete(study: Study, trial_number: int, values: Sequence[float]) -> bool:
-    """Store the objectives of a trial; False if it had ended already, which changes nothing.
+def tell_complete(study: Study, trial_number: int, values: Sequence[float]) -> None:
+    """Store the objectives of a trial; if it had ended already, nothing changes.
 
     Raises:
         NonFiniteError: an objective is NaN or infinite; Optuna would take −inf for the best.
     """
     if not all(math.isfinite(value) for value in values):
         raise NonFiniteError(f"Trial {trial_number} has an objective that is not finite.")
-    return _tell(study, trial_number, values=list(values))
+    _tell(study, trial_number, values=list(values))
 
 
 def tell_pruned(
@@ -143,8 +185,8 @@ def tell_pruned(
     trial_number: int,
     values: Sequence[float] = (),
     excess: Mapping[str, float] | None = None,
-) -> bool:
-    """Store that a trial was ended on purpose; False if it had ended already.
+) -> None:
+    """Store that a trial was ended on purpose; if it had ended already, nothing changes.
 
     What the sampler learns from is only what is true: `values`, if all objectives are known;
     how far a limit was exceeded (`excess`), by which it ranks such trials below all others; and
@@ -152,25 +194,25 @@ def tell_pruned(
     """
     frozen = study.get_trials(deepcopy=False)[trial_number]
     if frozen.state.is_finished():
-        return False
+        return
     trial = Trial(study, frozen._trial_id)  # noqa: SLF001 - no public way
     for name, by in (excess or {}).items():
         if name not in frozen.constraints:  # else a worker was lost right behind it
             trial.set_constraint(name, by)
     if values:
-        return tell_complete(study, trial_number, values)
-    return _tell(study, trial_number, state=TrialState.PRUNED)
+        tell_complete(study, trial_number, values)
+    else:
+        _tell(study, trial_number, state=TrialState.PRUNED)
 
 
-def tell_failed(study: Study, trial_number: int) -> bool:
-    """Store that a trial gave no result; False if it had ended already."""
-    return _tell(study, trial_number, state=TrialState.FAIL)
+def tell_failed(study: Study, trial_number: int) -> None:
+    """Store that a trial gave no result; if it had ended already, nothing changes."""
+    _tell(study, trial_number, state=TrialState.FAIL)
 
 
 def hold(study: Study, trial_number: int, holder: str) -> None:
     """Note who evaluates a running trial; that lasts until another one takes it."""
-    frozen = study.get_trials(deepcopy=False)[trial_number]
-    Trial(study, frozen._trial_id).set_user_attr(_HOLDER, holder)  # noqa: SLF001 - no public way
+    _note(study, trial_number, _HOLDER, holder)
 
 
 def holder_of(trial: FrozenTrial) -> str:
@@ -178,20 +220,24 @@ def holder_of(trial: FrozenTrial) -> str:
     return str(trial.user_attrs.get(_HOLDER, ""))
 
 
-def count_start(study: Study, trial_number: int, by: int = 1) -> int:
-    """Count how often a running trial was begun, across crashes; return the new count."""
-    frozen = study.get_trials(deepcopy=False)[trial_number]
-    starts = int(frozen.user_attrs.get("starts", 0)) + by
-    Trial(study, frozen._trial_id).set_user_attr("starts", starts)  # noqa: SLF001 - no public way
+def count_starts(study: Study, trial_numbers: Iterable[int], by: int = 1) -> dict[int, int]:
+    """Count how often running trials were begun, across crashes; return the new counts."""
+    trials = study.get_trials(deepcopy=False)
+    starts = {n: int(trials[n].user_attrs.get(_STARTS, 0)) + by for n in trial_numbers}
+    for number, count in starts.items():
+        _note(study, number, _STARTS, count)
     return starts
 
 
-def _tell(study: Study, trial_number: int, **outcome: Any) -> bool:  # noqa: ANN401 - tell's own
-    trials = study.get_trials(deepcopy=False)
-    if trials[trial_number].state.is_finished():
-        return False
-    study.tell(trial_number, **outcome)
-    return True
+def _note(study: Study, trial_number: int, name: str, value: str | int) -> None:
+    """Set an attribute of a running trial."""
+    storage = study._storage  # noqa: SLF001 - no public way
+    trial_id = storage.get_trial_id_from_study_id_trial_number(study._study_id, trial_number)  # noqa: SLF001
+    storage.set_trial_user_attr(trial_id, name, value)
+
+
+def _tell(study: Study, trial_number: int, **outcome: Any) -> None:  # noqa: ANN401 - tell's own
+    study.tell(trial_number, skip_if_finished=True, **outcome)
 
 
 def _storage(url: str) -> RDBStorage:

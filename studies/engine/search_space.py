@@ -8,7 +8,9 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.trial import Trial
+from optuna.samplers import TPESampler
+from optuna.study import Study
+from optuna.trial import Trial, TrialState, create_trial
 
 from studies.engine.parameters import Key
 from studies.engine.values import Range, Value, constant_of, is_sampled
@@ -30,6 +32,22 @@ def suggest(trial: Trial, resolved: Mapping[Key, Value]) -> Parameters:
         chosen = _suggest_one(trial, str(key), resolved[key])
         parameters[key] = _as_written(resolved[key], chosen)
     return {key: parameters[key] for key in resolved}
+
+
+def draw(
+    study: Study, resolved: Mapping[Key, Value], sampler: TPESampler
+) -> dict[str, float | str]:
+    """The sampled parameters of a trial that does not exist yet, as Optuna stores them."""
+    trial = create_trial(state=TrialState.RUNNING)  # samplers want one
+    together = sampler.infer_relative_search_space(study, trial)
+    # The public way would also store them in the trial, for others that draw meanwhile.
+    drawn = sampler._sample_relative(study, trial, together)  # noqa: SLF001
+    return {
+        name: drawn[name]
+        if name in drawn
+        else sampler.sample_independent(study, trial, name, distribution)
+        for name, distribution in distributions(resolved).items()
+    }
 
 
 def told(

@@ -1,5 +1,6 @@
 """Steps of one token, in which rows that have said the same share what none of them changes."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,9 +19,10 @@ Rows = Int[Tensor, " row"]
 # Finished rows leave once they are this share: lining rows up costs about a step of a tenth.
 _FINISHED_SHARE = 0.1
 # What joining rows costs a layer beside what it computes, in weights times rows; measured on the
-# demo model, where it is worth six rows. A GPU hides rows behind its launches.
+# demo model, where it is worth six rows. On one H200, lining up 1,600 rows of a model of 4 billion
+# weights cost more than it saved: 0.27 instead of 0.23 s a trial.
 _JOINING = 1e6
-_JOINING_ON_GPU = 1e9
+_JOINING_ON_GPU = math.inf
 
 
 class SharedSteps:

@@ -15,7 +15,8 @@ from torch.nn import functional
 from studies.engine.row_cache import RowCache
 
 _LEAST_ROWS: Final = 8
-_COLUMNS: Final = 64  # in steps of these
+_COLUMNS: Final = 32  # in steps of these
+_MANY_ROWS: Final = 256  # from here on, sizes lie closer
 _UNSEEN: Final = 8  # columns; one would be enough, but rows stay aligned
 
 
@@ -64,13 +65,15 @@ class StepMemory:
 
 
 def rounded_rows(n: int) -> int:
-    """The next of 8, 12, 16, 24, 32, 48 …: at most half as many again are computed for nothing."""
+    """One of 8, 12, 16, 24 … 256, 320, 384, 448, 512, 640 …, the next.
+
+    At most half as many again are computed for nothing, of many rows a quarter.
+    """
     size = _LEAST_ROWS
-    while size < n:
-        if size * 3 // 2 >= n:
-            return size * 3 // 2
+    while 2 * size < n:
         size *= 2
-    return size
+    part = size // (2 if size < _MANY_ROWS else 4)
+    return max(size, size + -(-(n - size) // part) * part)
 
 
 def _taken(like: Tensor, rows: int, columns: int) -> Tensor:

@@ -34,37 +34,39 @@ class Asking:
 
     def next(self, most: int) -> list[Asked]:
         """Ask for the trials of the next group, at most so many."""
-        return self._ask(min(most, self._left_of_group() or self._group()))
+        n_existing = search.look(self._study)
+        count = self._left_of_group(n_existing) or self._group(n_existing)
+        return self._ask(n_existing, min(most, count))
 
     def rest(self, most: int) -> list[Asked]:
         """Ask for what is missing of a group that was cut off while it was asked for."""
-        return self._ask(min(most, self._left_of_group()))
+        n_existing = search.look(self._study)
+        return self._ask(n_existing, min(most, self._left_of_group(n_existing)))
 
     def finish(self, number: int) -> Parameters:
         """Sample what is missing of a trial that was cut off while it was asked for."""
         sampler = search.sampler_for(self._seed, number, self._n_startup)
         return search.ask_on(self._study, number, self._session.resolved, sampler)
 
-    def _ask(self, count: int) -> list[Asked]:
+    def _ask(self, n_existing: int, count: int) -> list[Asked]:
         asked: list[Asked] = []
-        for _ in range(count):
-            n_existing = search.count_trials(self._study)
-            sampler = search.sampler_for(self._seed, n_existing, self._n_startup)
-            hand_over_next(self._of, self._study, self._session.resolved)
-            trial, parameters = search.ask(self._study, self._session.resolved, sampler)
-            search.hold(self._study, trial.number, self._turns.mark)
+        space, is_first_waiting = self._session.resolved, True
+        for number in range(n_existing, n_existing + count):
+            sampler = search.sampler_for(self._seed, number, self._n_startup)
+            is_first_waiting = is_first_waiting and hand_over_next(self._of, self._study, space)
+            ask = search.ask_enqueued if is_first_waiting else search.ask
+            asked.append(ask(self._study, space, sampler, self._turns.mark))
             self._turns.extend()
-            asked.append((trial.number, parameters))
         return asked
 
-    def _left_of_group(self) -> int:
+    def _left_of_group(self, n_existing: int) -> int:
         """How many are missing until the current group of learned trials is whole."""
-        learned = search.count_trials(self._study) - self._n_startup
-        return -learned % self._group() if learned > 0 else 0
+        learned = n_existing - self._n_startup
+        return -learned % self._group(n_existing) if learned > 0 else 0
 
-    def _group(self) -> int:
+    def _group(self, n_existing: int) -> int:
         most = self._session.most_at_once
-        random_left = self._n_startup - search.count_trials(self._study)
+        random_left = self._n_startup - n_existing
         if random_left > 0:  # random ones learn nothing from one another
             return min(self._session.trials_at_once, random_left)
         return most if self._is_fixed else min(most, LEARNING_GROUP)

@@ -108,7 +108,6 @@ class _Measuring:
 
 @transaction.atomic
 def _store(context: JobContext, row: Benchmark, result: Json) -> None:
-    context.lease.renew()
+    context.lease.progressed()
     row.results = [*row.results, result]
     row.save(update_fields=["results"])
-    context.lease.progressed()

@@ -17,20 +17,22 @@ from studies.forking import parameters_of
 from studies.models import QueuedTrial, Study, Trial
 
 
-def hand_over_next(study: Study, optuna_study: OptunaStudy, resolved: Mapping[Key, Value]) -> None:
-    """Let the search's next `ask` try the first trial that waits."""
+def hand_over_next(study: Study, optuna_study: OptunaStudy, resolved: Mapping[Key, Value]) -> bool:
+    """Give the search the first trial that waits, for it to try next; False if none does."""
     waiting = QueuedTrial.objects.filter(study=study, trial__isnull=True)
     handed_over = list(waiting.filter(number__isnull=False))
     states = search.states(optuna_study) if handed_over else []
     if any(states[queued.number or 0] is TrialState.WAITING for queued in handed_over):
-        return
+        return True
     # Failed without a row of ours: its worker died before it had all its parameters.
     lost = [queued.pk for queued in handed_over if states[queued.number or 0] is TrialState.FAIL]
     waiting.filter(pk__in=lost).update(number=None)
     first = waiting.filter(number__isnull=True).first()
-    if first is not None:
-        number = search.enqueue(optuna_study, first.pk, parameters_of(first), resolved)
-        waiting.filter(pk=first.pk).update(number=number)
+    if first is None:
+        return False
+    number = search.enqueue(optuna_study, first.pk, parameters_of(first), resolved)
+    waiting.filter(pk=first.pk).update(number=number)
+    return True
 
 
 def mark_enqueued(trial: Trial) -> None:

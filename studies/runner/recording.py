@@ -27,7 +27,7 @@ from studies.notices import improved, notify
 from studies.objectives import best_after
 from studies.parameters import snapshot_settle
 from studies.runner.enqueued import mark_enqueued
-from studies.selectors import recommended_number, trial_out
+from studies.selectors import recommended_of, trial_out
 
 Json = dict[str, Any]
 
@@ -87,11 +87,10 @@ def trial_record(
     Raises:
         LeaseLostError: the job is no longer this worker's.
     """
-    lease.renew()
-    # Held until the end: another worker may store a trial of this study at the same time.
-    study = Study.objects.select_for_update(of=("self",)).get(pk=lease.study_id)
+    lease.progressed()
+    study = _held_study(lease)
     scores = {score.name: score for score in result.scores}
-    trial = Trial.objects.create(
+    trial = Trial(
         study=study,
         number=number,
         state=Trial.State.COMPLETE,
@@ -102,24 +101,22 @@ def trial_record(
         seconds=result.seconds,
         finished_at=timezone.now(),
     )
+    front = _front_with(trial, [direction for _, direction in objectives])
+    trial.save(force_insert=True)
     mark_enqueued(trial)
-    _front_update(trial, [direction for _, direction in objectives])
     _responses_store(study, trial, result.responses)
     before, study.best = study.best, best_after(study.best, trial, objectives)
-    study.n_finished = F("n_finished") + 1
-    study.seconds = F("seconds") + result.seconds
+    study.n_finished += 1
+    study.seconds += result.seconds
     study.save(update_fields=["best", "n_finished", "seconds"])
-    study.refresh_from_db()
     if best := improved(before, study.best):
         notify(study.pk, NoticeEvent.NEW_BEST, best=best)
-    lease.progressed()
-    front = Trial.objects.filter(study=study, is_pareto=True).order_by("number")
-    chosen = recommended_number(study)
+    chosen = recommended_of(study, front)
     event_record(
         study.pk,
         TrialFinished(
             trial=trial_out(trial, chosen),
-            front=list(front.values_list("number", flat=True)),
+            front=list(front),
             recommended=chosen,
             n_finished=study.n_finished,
         ),
@@ -143,8 +140,8 @@ def pruned_record(
         LeaseLostError: the job is no longer this worker's.
     """
     assert result.pruned is not None
-    lease.renew()
-    study = Study.objects.select_for_update(of=("self",)).get(pk=lease.study_id)
+    lease.progressed()
+    study = _held_study(lease)
     scores = {score.name: score.value for score in result.scores}
     is_known = all(name in scores for name, _ in objectives)
     trial = Trial.objects.create(
@@ -161,11 +158,10 @@ def pruned_record(
     )
     mark_enqueued(trial)
     _responses_store(study, trial, result.responses)
-    study.n_finished, study.n_pruned = F("n_finished") + 1, F("n_pruned") + 1
-    study.seconds = F("seconds") + result.seconds
+    study.n_finished += 1
+    study.n_pruned += 1
+    study.seconds += result.seconds
     study.save(update_fields=["n_finished", "n_pruned", "seconds"])
-    study.refresh_from_db()
-    lease.progressed()
     event_record(
         study.pk,
         TrialPruned(
@@ -187,7 +183,7 @@ def failure_record(
     Raises:
         LeaseLostError: the job is no longer this worker's.
     """
-    lease.renew()
+    lease.progressed()
     trial = Trial.objects.create(
         study_id=lease.study_id,
         number=number,
@@ -199,19 +195,29 @@ def failure_record(
     )
     mark_enqueued(trial)
     Study.objects.filter(pk=lease.study_id).update(n_failed=F("n_failed") + 1)
-    lease.progressed()
     event_record(lease.study_id, TrialFailed(trial=trial_out(trial), reason=reason))
 
 
-def _front_update(trial: Trial, directions: Sequence[str]) -> None:
-    """Set the Pareto marks that a new trial changes; only the old front can be affected."""
-    front = list(Trial.objects.filter(study=trial.study, is_pareto=True))
-    if any(dominates(other.values, trial.values, directions) for other in front):
-        return
-    beaten = [o.pk for o in front if dominates(trial.values, o.values, directions)]
-    Trial.objects.filter(pk__in=beaten).update(is_pareto=False)
+def _held_study(lease: Lease) -> Study:
+    """The study of a job, held until commit: another worker may store a trial of it as well."""
+    return Study.objects.select_for_update(of=("self",)).get(pk=lease.study_id)
+
+
+def _front_with(trial: Trial, directions: Sequence[str]) -> dict[int, list[float]]:
+    """Set the Pareto marks that a new trial changes; return the front: values by number.
+
+    Only the old front can be affected. The trial itself is not saved.
+    """
+    old = Trial.objects.filter(study=trial.study_id, is_pareto=True)
+    front: dict[int, list[float]] = dict(old.order_by("number").values_list("number", "values"))
+    if any(dominates(values, trial.values, directions) for values in front.values()):
+        return front
+    beaten = {n for n, values in front.items() if dominates(trial.values, values, directions)}
+    if beaten:
+        old.filter(number__in=beaten).update(is_pareto=False)
     trial.is_pareto = True
-    trial.save(update_fields=["is_pareto"])
+    kept = {number: values for number, values in front.items() if number not in beaten}
+    return dict(sorted({**kept, trial.number: trial.values}.items()))
 
 
 def _responses_store(study: Study, trial: Trial | None, sets: Iterable[Responses]) -> None:

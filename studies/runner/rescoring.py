@@ -102,9 +102,8 @@ def result_store(
     Raises:
         LeaseLostError: the job is no longer this worker's.
     """
-    context.lease.renew()
-    ScoringResult.objects.create(scoring=scoring, trial=trial, **result)
     context.lease.progressed()
+    ScoringResult.objects.create(scoring=scoring, trial=trial, **result)
 
 
 def _trials(context: JobContext, scoring: Scoring) -> Sequence[Trial]:

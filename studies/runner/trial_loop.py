@@ -9,8 +9,7 @@ search would choose come those that somebody asked for (`enqueued`).
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
@@ -22,7 +21,7 @@ from studies.engine.ports import Stopped, StopSignal
 from studies.engine.pruning import Front
 from studies.engine.results import TrialResult
 from studies.engine.session import Session
-from studies.events import TrialStarted, event_record
+from studies.events import TrialStarted, events_record
 from studies.jobs import Lease, LeaseLostError
 from studies.models import Study, Trial
 from studies.runner.asking import Asked, Parameters
@@ -100,16 +99,20 @@ class TrialLoop:
             self.between()
             count = self.session.trials_at_once
             now, waiting = waiting[:count], waiting[count:]
-            self._run_together({n: values for n, values in now if self._begin(n, values)})
+            self._run_together(self._begun(now))
 
-    def _begin(self, number: int, parameters: Parameters) -> bool:
-        """Count and announce a start; False if the trial has lost its worker too often."""
-        starts = search.count_start(self.optuna_study, number)
-        if starts > MOST_STARTS:
-            self._failed(number, parameters, f"Its worker was lost {starts - 1} times.", 0.0)
-            return False
-        self._announce(number, nest(parameters))
-        return True
+    def _begun(self, asked: Sequence[Asked]) -> dict[int, Parameters]:
+        """Count and announce starts; trials that have lost their worker too often get none."""
+        starts = search.count_starts(self.optuna_study, [number for number, _ in asked])
+        begun = {}
+        for number, parameters in asked:
+            if starts[number] > MOST_STARTS:
+                lost = starts[number] - 1
+                self._failed(number, parameters, f"Its worker was lost {lost} times.", 0.0)
+            else:
+                begun[number] = parameters
+        self._announce(begun)
+        return begun
 
     def _run_together(self, begun: dict[int, Parameters]) -> None:
         """Evaluate and store trials; what is stored leaves `begun`."""
@@ -120,8 +123,7 @@ class TrialLoop:
                 self._alone(number, parameters)
                 del begun[number]
         except (Stopped, KeyboardInterrupt):
-            for number in begun:  # no fault of theirs
-                search.count_start(self.optuna_study, number, by=-1)
+            search.count_starts(self.optuna_study, begun, by=-1)  # no fault of theirs
             raise
 
     def _all_at_once(self, begun: dict[int, Parameters]) -> bool:
@@ -171,9 +173,10 @@ class TrialLoop:
         self.n_stored += 1
 
     @transaction.atomic
-    def _announce(self, number: int, parameters: dict[str, Any]) -> None:
+    def _announce(self, begun: Mapping[int, Parameters]) -> None:
         self.lease.renew()
-        event_record(self.study.pk, TrialStarted(trial=number, parameters=parameters))
+        events = [TrialStarted(trial=n, parameters=nest(values)) for n, values in begun.items()]
+        events_record(self.study.pk, events)
 
     def _failed(self, number: int, parameters: Parameters, reason: str, seconds: float) -> None:
         failure_record(self.lease, number, nest(parameters), reason, seconds)

@@ -1,6 +1,6 @@
 """Studies in the shapes that pages and API show."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -92,9 +92,13 @@ def study_summary(study: Study, places: Mapping[Any, int] | None = None) -> Json
 def recommended_number(study: Study) -> int | None:
     """Return the number of the trial that `engine.recommendation` names on the front."""
     front = Trial.objects.filter(study=study, is_pareto=True).values_list("number", "values")
-    rows = objectives(study)
-    directions, spans = [row["direction"] for row in rows], [row["span"] for row in rows]
-    return recommended(dict(front), directions, spans)
+    return recommended_of(study, dict(front))
+
+
+def recommended_of(study: Study, front: Mapping[int, Sequence[float]]) -> int | None:
+    """Return the same of a front that is known: values by number."""
+    directions = [direction for _, direction in objectives_of(study.snapshot)]
+    return recommended(front, directions, spans_of(study.snapshot))
 
 
 def tags_in_use(user: User, *, limit: int = 100) -> list[str]:

@@ -3,17 +3,22 @@
 import json
 import sys
 import time
+from functools import partial
 
 import pytest
 import torch
+from torch.nn import functional
 
 from studies.demo import files
+from studies.engine import step_choice
 from studies.engine.bench import __main__ as bench
 from studies.engine.bench import sizes
 from studies.engine.bench.arms import RANK, Scores, change, low_rank
 from studies.engine.bench.probes import PeakMemory, Phases
+from studies.engine.bench.roofline import LeastTime, Rates
 from studies.engine.bench.rounds import compare
 from studies.engine.bench.soak import Soak
+from studies.engine.compiled_step import CompiledStep
 from studies.engine.decoding import greedy
 from studies.engine.loading import load_model
 from tests.engine.test_generation import batches_of
@@ -102,6 +107,8 @@ def test_the_command_compares_all_arms_on_a_real_model(tmp_path, monkeypatch, ca
     report = tmp_path / "report.json"
     options = ["--model", model, "--prompts", tmp_path, "--rounds", 3, "--trials", 2]
     options += ["--json", report, "--max-response-length", 5, "--batch-size", 4, "--marker", "e"]
+    options += ["--compile", "--roofline", "--profile", tmp_path / "profile"]
+    monkeypatch.setattr(step_choice, "CompiledStep", partial(CompiledStep, backend="eager"))
     monkeypatch.setattr(sys, "argv", ["bench", *map(str, options)])
     bench.main()
     said = capsys.readouterr().out
@@ -109,11 +116,34 @@ def test_the_command_compares_all_arms_on_a_real_model(tmp_path, monkeypatch, ca
     assert "side by side" in said
     (found,) = json.loads(report.read_text(encoding="utf-8")).values()
     arms = found["arms"]
-    assert list(arms) == ["reference", "one by one", "side by side"]
+    names = ["reference", "one by one", "side by side", "compiled"]
+    assert list(arms) == names
     assert all(len(arm["seconds"]) == 3 for arm in arms.values())
     assert arms["side by side"]["at_once"] == 2
     assert all(arm["divergence_apart"] < 0.25 for arm in arms.values())
     assert found["conditions"]["batch_size"] == 4
+    assert list(found["roofline"]["arms"]) == names
+    assert (tmp_path / "profile").read_text(encoding="utf-8").count("aten::mm") >= len(names)
+
+
+def test_the_least_time_is_that_of_products_and_attention():
+    linear, rates = torch.nn.Linear(100, 50), Rates(operations=1e6, bytes=1e12)
+    inputs = torch.randn(7, 3, 100)
+    query, key = torch.randn(2, 4, 3, 8), torch.randn(2, 4, 5, 8)
+    mask = torch.zeros(2, 1, 3, 5)
+    with torch.inference_mode(), LeastTime(rates) as counted:
+        functional.silu(linear(inputs))
+        functional.scaled_dot_product_attention(query, key, key, attn_mask=mask)
+    n_operations = 2 * 21 * 100 * 50 + 2 * 2 * (2 * 4 * 3 * 5 * 8)
+    assert counted.operations == n_operations
+    assert counted.seconds == pytest.approx(n_operations / 1e6)
+
+
+def test_where_memory_is_slow_the_least_time_is_that_of_reading_and_writing():
+    left, right = torch.randn(3, 4), torch.randn(1, 5).expand(4, 5)
+    with LeastTime(Rates(operations=1e12, bytes=1.0)) as counted:
+        left @ right
+    assert counted.seconds == 4 * (3 * 4 + 5 + 3 * 5), "what is spread is read once"
 
 
 def test_memory_that_grows_after_the_warm_up_is_seen():
@@ -139,7 +169,7 @@ def test_the_command_can_soak(tmp_path, monkeypatch, capsys):
 
 
 def test_sizes_are_built_around_the_demo_models_tokenizer(monkeypatch):
-    monkeypatch.setitem(sizes.SIZES, "small", (2, 16, 32, 2))
+    monkeypatch.setitem(sizes.SIZES, "small", sizes.Shape(2, 16, 32, 2, 1, 8))
     with sizes.model_of_size("small") as folder:
         loaded = load_model(str(folder), dtypes=["float32"])
         assert (loaded.n_layers, loaded.d_model) == (2, 16)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from transformers.integrations import sdpa_attention
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from studies.engine import compiled_step, step_choice
@@ -17,6 +18,7 @@ from studies.engine.answers import Wishes
 from studies.engine.compiled_step import CompiledStep
 from studies.engine.decoding import greedy
 from studies.engine.generation import Sets, Wanted, answer_sets
+from studies.engine.grouped_heads import heads_grouped
 from studies.engine.methods import method_get
 from studies.engine.ports import Silent
 from studies.engine.row_cache import RowCache
@@ -186,6 +188,28 @@ def answered(loaded, method, many, batches, n_known=N_NEW):
     return [(one.responses, one.finished, one.n_tokens) for one in found]
 
 
+def test_on_a_gpu_compiled_steps_copy_no_keys_for_query_heads(monkeypatch):
+    loaded = tiny_model("qwen3", num_hidden_layers=1)
+    config = loaded.model.config
+    assert config.num_attention_heads > config.num_key_value_heads
+    step = CompiledStep(loaded.model, reporter=Silent(), tell=pytest.fail, backend="eager")
+    stepping = dataclasses.replace(loaded, step=step)
+    batches = with_prefix(batches_of(loaded))
+    as_on_gpu = partial(heads_grouped, torch.device("cuda"))
+    monkeypatch.setattr(compiled_step, "nullcontext", as_on_gpu)
+    repeat = sdpa_attention.repeat_kv
+
+    def watched(states, n_rep):
+        assert not torch.compiler.is_compiling()
+        return repeat(states, n_rep)
+
+    monkeypatch.setattr(sdpa_attention, "repeat_kv", watched)
+    ways = (loaded, prepared(loaded)), (stepping, prepared(stepping, trials_per_batch=0))
+    expected, found = (answered(one, method, [STRONGER], batches) for one, method in ways)
+    assert found == expected
+    assert step.n_compiled == 1
+
+
 class Watching:
     """A step by the model itself, which looks at how much of the cache it sees."""
 
@@ -298,9 +322,10 @@ def test_what_a_broken_batch_left_in_memory_does_not_reach_the_next():
 
 
 def test_rows_are_rounded_to_few_numbers():
-    rounded = [rounded_rows(n) for n in range(1, 800)]
+    rounded = [rounded_rows(n) for n in range(1, 1025)]
     assert all(n <= size < max(9, 1.5 * n + 1) for n, size in enumerate(rounded, 1))
-    assert len(set(rounded)) == 15
+    assert all(size < 1.25 * n + 1 for n, size in enumerate(rounded, 1) if n > 256)
+    assert len(set(rounded)) == 19
 
 
 def test_a_dropped_model_is_freed():

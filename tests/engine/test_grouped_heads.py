@@ -1,13 +1,15 @@
-"""Query heads that share keys and values, on the processor."""
+"""Query heads that share keys and values."""
 
 import os
+from functools import partial
 
 import pytest
 import torch
 from transformers.integrations import sdpa_attention
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from studies.engine import grouped_heads
-from studies.engine.grouped_heads import heads_grouped
+from studies.engine import grouped_heads, layered_pass
+from studies.engine.grouped_heads import attend_in_groups, heads_grouped
 from tests.engine.test_directional import prepared
 from tests.engine.test_generation import batches_of
 from tests.engine.test_prefill import MANY, answered, remembered, with_prefix
@@ -52,3 +54,42 @@ def test_the_switch_is_only_set_meanwhile(monkeypatch, device, before, within):
     with heads_grouped(device):
         assert os.environ.get(name) == within
     assert os.environ.get(name) == before
+
+
+@pytest.mark.parametrize("n_tokens", [1, 5], ids=["a step", "several tokens"])
+def test_heads_read_as_tokens_attend_to_the_same(n_tokens):
+    generator = torch.Generator().manual_seed(0)
+    rows, heads, groups, columns = 3, 6, 3, 9
+    query = torch.randn(rows, heads, n_tokens, 4, generator=generator)
+    key, value = (
+        torch.randn(rows, heads // groups, columns, 4, generator=generator) for _ in range(2)
+    )
+    seen = torch.rand(rows, 1, n_tokens, columns, generator=generator) < 0.6
+    seen[..., 0] = True
+    mask = torch.zeros(seen.shape).masked_fill_(~seen, -torch.inf)
+    module = torch.nn.Module()
+    module.num_key_value_groups = groups
+    found = [
+        attend(module, query, key, value, mask, scaling=0.3)[0]
+        for attend in (attend_in_groups, sdpa_attention.sdpa_attention_forward)
+    ]
+    torch.testing.assert_close(*found)
+
+
+def test_on_a_gpu_a_trial_reads_heads_as_tokens_and_answers_the_same(monkeypatch):
+    loaded = tiny_model("llama")
+    method, batches = prepared(loaded), with_prefix(batches_of(loaded))
+    memory = remembered(loaded, batches, n_new=8)
+    expected = answered(loaded, method, MANY, batches, memory)
+    called = []
+
+    def counted(*args, **options):
+        called.append(args)
+        return attend_in_groups(*args, **options)
+
+    monkeypatch.setattr(grouped_heads, "attend_in_groups", counted)
+    as_on_gpu = partial(heads_grouped, torch.device("cuda"))
+    monkeypatch.setattr(layered_pass, "heads_grouped", lambda device: as_on_gpu())
+    assert_same(answered(loaded, method, MANY, batches, memory), expected)
+    assert called
+    assert "sdpa" not in ALL_ATTENTION_FUNCTIONS._local_mapping

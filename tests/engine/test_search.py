@@ -5,6 +5,7 @@ import sqlite3
 
 import optuna
 import pytest
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from studies.engine.errors import NonFiniteError
@@ -12,9 +13,12 @@ from studies.engine.parameters import Key
 from studies.engine.search import (
     add_complete,
     ask,
-    count_start,
+    ask_enqueued,
+    count_starts,
     count_trials,
     enqueue,
+    holder_of,
+    look,
     make_study,
     sampler_for,
     states,
@@ -44,26 +48,32 @@ def url(tmp_path):
     return f"sqlite:///{tmp_path / 'search.sqlite3'}"
 
 
-def run(study, n_trials, space=SPACE, seed=3):
+def asked(study, seed=3, n_startup=4, by=ask, space=SPACE):
+    """Ask for the next trial: its number and parameters."""
+    return by(study, space, sampler_for(seed, look(study), n_startup), "me")
+
+
+def run(study, n_trials, seed=3, by=ask):
     """Run trials to the end; the parameters of each."""
     seen = []
     for _ in range(n_trials):
-        trial, parameters = ask(study, space, sampler_for(seed, count_trials(study), 4))
+        number, parameters = asked(study, seed, by=by)
         weight = parameters[WEIGHT]
-        tell_complete(study, trial.number, [abs(weight - 1), 1 - abs(weight - 0.9)])
+        tell_complete(study, number, [abs(weight - 1), 1 - abs(weight - 0.9)])
         seen.append(tuple(parameters.items()))
     return seen
 
 
 def test_constants_are_kept_as_typed_and_not_sampled(url):
-    trial, parameters = ask(make_study(url, "s", OBJECTIVES), SPACE)
+    study = make_study(url, "s", OBJECTIVES)
+    number, parameters = asked(study)
     sampled = [WEIGHT, *map(Key, ("scope", "rate", "layer", "count", "share"))]
     assert sampled_keys(SPACE) == sorted(sampled)
     assert list(parameters) == list(SPACE)
     assert (parameters[OTHER], parameters[Key("one")], parameters[Key("point")]) == (
         0.25, "only", 0.7,
     )  # fmt: skip
-    assert set(trial.params) == set(map(str, sampled))
+    assert set(study.trials[number].params) == set(map(str, sampled))
 
 
 def test_samples_respect_their_kind_of_range():
@@ -82,11 +92,11 @@ def test_samples_respect_their_kind_of_range():
 
 def test_a_stored_trial_gives_back_all_its_parameters(url):
     study = make_study(url, "s", OBJECTIVES)
-    asked = [ask(study, SPACE) for _ in range(5)]
-    for trial, _ in asked:
-        tell_complete(study, trial.number, [0.0, 1.0])
+    drawn = [asked(study) for _ in range(5)]
+    for number, _ in drawn:
+        tell_complete(study, number, [0.0, 1.0])
     stored = make_study(url, "s", OBJECTIVES).trials
-    assert [unflatten(one.params, SPACE) for one in stored] == [found for _, found in asked]
+    assert [unflatten(one.params, SPACE) for one in stored] == [found for _, found in drawn]
 
 
 def test_an_interrupted_study_goes_on_as_if_nothing_had_happened(tmp_path):
@@ -96,6 +106,30 @@ def test_an_interrupted_study_goes_on_as_if_nothing_had_happened(tmp_path):
     resumed += run(make_study(other, "s", OBJECTIVES), 7)
     assert resumed == straight
     assert len(set(straight)) == 12
+
+
+def test_a_trial_is_drawn_as_optuna_itself_would(tmp_path):
+    def drawn(by):
+        study = make_study(f"sqlite:///{tmp_path}/{by.__name__}.sqlite3", "s", OBJECTIVES)
+        alone = run(study, 6, by=by)
+        n_existing = look(study)
+        return alone, [
+            by(study, SPACE, sampler_for(3, n_existing + n, 4), "me") for n in range(4)
+        ]  # none of which has ended while the next is drawn
+
+    assert drawn(ask) == drawn(ask_enqueued)
+
+
+def test_a_trial_is_stored_whole_or_not_at_all(url, monkeypatch):
+    study = make_study(url, "s", OBJECTIVES)
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+        patch.setattr(RDBStorage, "_set_trial_attr_without_commit", failing)  # the last step
+        asked(study)
+    assert count_trials(make_study(url, "s", OBJECTIVES)) == 0
+
+
+def failing(*args):
+    raise RuntimeError
 
 
 def test_two_studies_with_different_seeds_differ(tmp_path):
@@ -120,33 +154,35 @@ def test_the_search_is_the_references(url):
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_value_that_is_not_finite_is_never_told(url, value):
     study = make_study(url, "s", OBJECTIVES)
-    trial, _ = ask(study, SPACE)
+    number, _ = asked(study)
     with pytest.raises(NonFiniteError):
-        tell_complete(study, trial.number, [0.5, value])
-    assert tell_failed(study, trial.number)
+        tell_complete(study, number, [0.5, value])
+    tell_failed(study, number)
     assert study.trials[0].state is TrialState.FAIL
 
 
 def test_telling_twice_changes_nothing(url):
     study = make_study(url, "s", OBJECTIVES)
-    trial, _ = ask(study, SPACE)
-    assert tell_complete(study, trial.number, [0.5, 0.5])
-    assert not tell_complete(study, trial.number, [0.1, 0.9])
-    assert not tell_failed(study, trial.number)
+    number, _ = asked(study)
+    for values in ([0.5, 0.5], [0.1, 0.9]):
+        tell_complete(study, number, values)
+    tell_failed(study, number)
+    assert study.trials[0].state is TrialState.COMPLETE
     assert study.trials[0].values == [0.5, 0.5]
 
 
 def test_a_trial_whose_worker_died_keeps_its_number_parameters_and_starts(url):
     study = make_study(url, "s", OBJECTIVES)
     run(study, 2)
-    lost, parameters = ask(study, SPACE)
-    assert count_start(study, lost.number) == 1  # and the worker dies
+    lost, parameters = asked(study)
+    assert count_starts(study, [lost]) == {lost: 1}  # and the worker dies
     study = make_study(url, "s", OBJECTIVES)
     (frozen,) = study.get_trials(states=[TrialState.RUNNING])
-    assert (frozen.number, unflatten(frozen.params, SPACE)) == (lost.number, parameters)
-    assert count_start(study, frozen.number) == 2
-    assert count_start(study, frozen.number, by=-1) == 1
-    assert tell_complete(study, frozen.number, [0.5, 0.5])
+    assert (frozen.number, unflatten(frozen.params, SPACE)) == (lost, parameters)
+    assert holder_of(frozen) == "me"
+    assert count_starts(study, [lost]) == {lost: 2}
+    assert count_starts(study, [lost], by=-1) == {lost: 1}
+    tell_complete(study, lost, [0.5, 0.5])
     assert count_trials(study) == 3
 
 
@@ -164,8 +200,8 @@ def test_a_study_is_not_opened_with_other_objectives(url):
 def test_a_single_objective_works_too(url):
     study = make_study(url, "s", OBJECTIVES[:1])
     for _ in range(3):
-        trial, _ = ask(study, SPACE, sampler_for(1, count_trials(study), 1))
-        tell_complete(study, trial.number, [0.5])
+        number, _ = asked(study, n_startup=1)
+        tell_complete(study, number, [0.5])
     assert [trial.value for trial in study.trials] == [0.5] * 3
 
 
@@ -194,12 +230,12 @@ def test_a_trial_of_another_study_is_history_in_the_same_space(url):
 
     add_complete(study, TAKEN, [0.5, 0.25], SPACE)
 
-    own, _ = ask(study, SPACE, sampler_for(3, count_trials(study), 1))
+    own, _ = asked(study, n_startup=1)
     taken = study.trials[0]
     assert (taken.state, taken.values) == (TrialState.COMPLETE, [0.5, 0.25])
-    assert taken.distributions == study.trials[own.number].distributions
+    assert taken.distributions == study.trials[own].distributions
     assert unflatten(taken.params, SPACE) == TAKEN
-    assert own.number == 1
+    assert own == 1
 
 
 @pytest.mark.parametrize("outside", [{WEIGHT: 1.6}, {Key("scope"): "none"}, {Key("layer"): 3}])
@@ -216,9 +252,10 @@ def test_an_enqueued_trial_is_the_next_and_the_search_fills_the_rest(url):
 
     assert enqueue(study, 7, {WEIGHT: 1.25}, SPACE) == number
     assert states(study) == [TrialState.COMPLETE] * 2 + [TrialState.WAITING]
-    trial, parameters = ask(study, SPACE, sampler_for(3, 2, 4))
-    assert (trial.number, parameters[WEIGHT]) == (number, 1.25)
+    tried, parameters = asked(study, by=ask_enqueued)
+    assert (tried, parameters[WEIGHT]) == (number, 1.25)
     assert parameters.keys() == SPACE.keys()
+    assert holder_of(study.trials[number]) == "me"
 
 
 def test_what_waits_does_not_count_so_that_no_draw_comes_twice(url):
@@ -227,7 +264,7 @@ def test_what_waits_does_not_count_so_that_no_draw_comes_twice(url):
     enqueue(study, 1, {WEIGHT: 1.25}, SPACE)
     assert count_trials(study) == 2
 
-    _, first = ask(study, SPACE, sampler_for(3, count_trials(study), 4))
-    _, second = ask(study, SPACE, sampler_for(3, count_trials(study), 4))
+    _, first = asked(study, by=ask_enqueued)
+    _, second = asked(study)
 
     assert first[Key("rate")] != second[Key("rate")]

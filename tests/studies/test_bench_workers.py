@@ -1,6 +1,10 @@
 """The benchmark of several workers on one study."""
 
 import json
+import os
+import sys
+from contextlib import nullcontext
+from subprocess import PIPE, Popen
 
 import pytest
 
@@ -24,7 +28,7 @@ def measured(monkeypatch, tmp_path):
 
         @staticmethod
         def working(environment):
-            return workers.ExitStack()
+            return nullcontext(os.getpid())
 
     def run(**answers):
         file = tmp_path / "found.json"
@@ -39,7 +43,9 @@ def measured(monkeypatch, tmp_path):
 
 
 def test_the_ratio_is_that_of_trials_per_minute(measured):
-    assert measured()["ratios"] == pytest.approx([2, 2])
+    found = measured()
+    assert found["ratios"] == pytest.approx([2, 2])
+    assert (found["medians"]["one"]["rate"], found["medians"]["several"]["rate"]) == (60, 120)
 
 
 def test_a_study_that_nobody_helped_with_says_nothing(measured):
@@ -50,6 +56,17 @@ def test_a_study_that_nobody_helped_with_says_nothing(measured):
 def test_a_failed_study_says_nothing(measured):
     with pytest.raises(SystemExit, match="has failed"):
         measured(status="failed")
+
+
+def test_processor_time_is_that_of_a_process_and_of_those_that_it_has_started():
+    code = "import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\ninput()"
+    command = (sys.executable, "-c", code)
+    before = workers.processor_seconds([os.getpid()])
+    with Popen(command, stdin=PIPE, stdout=PIPE) as child:
+        child.stdout.readline()
+        spent = workers.processor_seconds([os.getpid()]) - before
+        child.communicate(b"\n")
+    assert spent > 0.2
 
 
 def test_the_rate_leaves_out_how_a_study_begins_and_ends():

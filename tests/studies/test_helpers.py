@@ -133,25 +133,26 @@ def test_a_helper_comes_after_all_other_work(start):  # noqa: F811
 def test_trials_that_run_elsewhere_are_waited_for(start, within_first, monkeypatch):  # noqa: F811
     study = start(settings=TWO | {"n_trials": 2})
     told = []
-    monkeypatch.setattr(search, "hold", holding_for_another(search.hold, study, told))
+    monkeypatch.setattr(search, "ask", asking_for_another(search.ask, study, told))
     monkeypatch.setattr("studies.runner.trial_loop.time.sleep", lambda seconds: give_up(study))
     work(study)
     assert (study.status, numbers(study)) == (Status.COMPLETED, [0, 1])
     assert told == [0]
 
 
-def holding_for_another(hold, study, told):
-    """Another worker has asked for the first trial, and keeps it until it is given up."""
+def asking_for_another(ask, study, told):
+    """Another worker asks for the first trial, and keeps it until it is given up."""
 
-    def held(optuna_study, number, mark):
+    def asked(optuna_study, resolved, sampler, mark):
         if told:
-            return hold(optuna_study, number, mark)
-        told.append(number)
+            return ask(optuna_study, resolved, sampler, mark)
         job = job_enqueue(study.pk, Job.Kind.STUDY_HELP)
         Job.objects.filter(pk=job.pk).update(status=Job.Status.RUNNING)
-        return hold(optuna_study, number, f"{job.pk}:0")
+        number, parameters = ask(optuna_study, resolved, sampler, f"{job.pk}:0")
+        told.append(number)
+        return number, parameters
 
-    return held
+    return asked
 
 
 def give_up(study):

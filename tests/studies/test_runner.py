@@ -175,8 +175,8 @@ def test_a_study_that_was_cut_off_goes_on_as_if_it_had_not_been(start, monkeypat
     assert list(cut.trials.values_list("number", flat=True)) == list(range(6))
 
 
-def test_a_trial_cut_off_while_it_was_sampled_keeps_its_number(start, monkeypatch):
-    study = start(n_trials=3)
+def test_an_enqueued_trial_cut_off_while_it_was_sampled_keeps_its_number(start, monkeypatch):
+    study = start(n_trials=3, enqueue=[{"parameters": {"direction_scope": "global"}}])
     suggest_one, drawn = search_space._suggest_one, {}
 
     def killed_at_third(trial, name, value):
@@ -195,7 +195,28 @@ def test_a_trial_cut_off_while_it_was_sampled_keeps_its_number(start, monkeypatc
 
     first, *others = study.trials.order_by("number")
     assert [trial.number for trial in (first, *others)] == [0, 1, 2]
+    assert first.source == Trial.Source.ENQUEUED
     assert all(str(value) in str(first.parameters) for value in drawn.values())
+
+
+def test_a_worker_lost_while_it_asks_leaves_no_trial_without_all_its_parameters(
+    start, monkeypatch, settings
+):
+    study = start(n_trials=3)
+
+    def killed(*args):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("optuna.storages.RDBStorage._set_trial_attr_without_commit", killed)
+        patch.setattr("studies.runner.study_run._end", lambda *args: None)
+        with pytest.raises(Killed):
+            work(study)
+    assert optuna_states(study, settings) == []
+    Job.objects.filter(study=study).update(lease_until="2000-01-01T00:00Z")
+    work(study)
+
+    assert list(study.trials.order_by("number").values_list("number", flat=True)) == [0, 1, 2]
 
 
 def start_again(start, study, **settings):

@@ -1,6 +1,9 @@
 """Trials that run side by side: stored one by one, and none lost with another."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from sqlalchemy import event
 
 from studies import commands
 from studies.engine import search
@@ -10,6 +13,7 @@ from studies.models import Job, Trial
 from studies.models.study import StudyStatus as Status
 from studies.runner import trial_loop
 from studies.runner.asking import LEARNING_GROUP
+from studies.selectors import recommended_number
 from tests.studies.test_runner import (  # noqa: F401 - fixtures
     Killed,
     optuna_states,
@@ -195,9 +199,54 @@ def stopping(study):
     return stop_first
 
 
-def test_every_trial_of_a_batch_is_announced_and_finished_once(start):  # noqa: F811
-    study = start(n_trials=4, trials_per_batch=4)
+def test_every_trial_of_a_batch_is_announced_in_order_and_finished_once(start):  # noqa: F811
+    study = start(settings={"n_trials": 4, "n_startup_trials": 4}, trials_per_batch=4)
     work(study)
-    kinds = list(study.events.order_by("number").values_list("kind", flat=True))
-    assert kinds.count("trial_started") == kinds.count("trial_finished") == 4
-    assert study.events.count() == study.event_count
+    rows = list(study.events.order_by("number"))
+    assert [row.number for row in rows] == list(range(1, study.event_count + 1))
+    told = [row for row in rows if row.kind.startswith("trial_")]
+    assert [row.kind for row in told] == ["trial_started"] * 4 + ["trial_finished"] * 4
+    assert [row.payload["trial"] for row in told[:4]] == [0, 1, 2, 3]
+    assert [row.payload["trial"]["number"] for row in told[4:]] == [0, 1, 2, 3]
+    assert [row.payload["n_finished"] for row in told[4:]] == [1, 2, 3, 4]
+
+
+def test_each_event_tells_of_the_front_as_the_pages_show_it(start, monkeypatch):  # noqa: F811
+    study = start(settings={"n_trials": 6}, trials_per_batch=4)
+    record, shown = trial_loop.trial_record, []
+
+    def looked_at(lease, number, *args):
+        row = record(lease, number, *args)
+        front = study.trials.filter(is_pareto=True).order_by("number")
+        shown.append((list(front.values_list("number", flat=True)), recommended_number(study)))
+        return row
+
+    monkeypatch.setattr(trial_loop, "trial_record", looked_at)
+    work(study)
+
+    rows = study.events.filter(kind="trial_finished").order_by("number")
+    told = [(row.payload["front"], row.payload["recommended"]) for row in rows]
+    assert told == shown
+    assert len(told) == 6
+
+
+def test_a_trial_asks_the_databases_few_questions(start, monkeypatch):  # noqa: F811
+    study = start(settings={"n_trials": 4, "n_startup_trials": 4}, trials_per_batch=4)
+    run, searched = trial_loop.TrialLoop.run, []
+    monkeypatch.setattr("studies.runner.reporting.PROGRESS_PAUSE", 1e9)  # the clock's own
+    monkeypatch.setattr("studies.runner.ports.STOP_PAUSE", 1e9)
+
+    def counted(loop):
+        engine = loop.optuna_study._storage._backend.engine
+        event.listen(engine, "before_cursor_execute", lambda *args: searched.append(args[2]))
+        with CaptureQueriesContext(connection) as stored:
+            run(loop)
+        searched.append(len(stored))
+
+    monkeypatch.setattr(trial_loop.TrialLoop, "run", counted)
+    work(study)
+
+    *searched, n_stored = searched
+    assert study.n_finished == 4
+    assert len(searched) / 4 <= 80
+    assert n_stored / 4 <= 34

@@ -10,7 +10,8 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, get_args
+from statistics import median
+from typing import Any
 
 import psutil
 import torch
@@ -18,10 +19,18 @@ import torch
 from studies.demo import files
 from studies.engine.bench import sizes
 from studies.engine.bench.arms import Arm, ProductArm, ReferenceArm
-from studies.engine.bench.rounds import REFERENCE, ArmResult, as_json, compare
-from studies.engine.bench.setup import KEYWORDS, Setup, make_setup
+from studies.engine.bench.profiling import profile
+from studies.engine.bench.roofline import beside_roofline
+from studies.engine.bench.rounds import (
+    COMPILED,
+    REFERENCE,
+    SIDE_BY_SIDE,
+    ArmResult,
+    as_json,
+    compare,
+)
+from studies.engine.bench.setup import KEYWORDS, Setup, make_setup, with_compiled_steps
 from studies.engine.bench.soak import LIMIT, WARM, soak
-from studies.engine.study_settings import Compile
 
 
 def main() -> int:
@@ -72,25 +81,40 @@ def _setup(options: argparse.Namespace, model: Path) -> Setup:
         max_response_length=options.max_response_length,
         markers=options.marker,
         seed=options.seed,
-        compiled=options.compile,
+        dtype=options.dtype,
     )
 
 
 def _compared(options: argparse.Namespace, model: Path) -> dict[str, Any]:
-    setup = _setup(options, model)
+    setup, at_once = _setup(options, model), min(options.at_once, options.trials)
     alone = ProductArm(setup)
     baseline = ", ".join(f"{score.name} {score.display}" for score in alone.facts.baseline)
     _say(f"\n{alone.facts.architecture} in {model.name}, original: {baseline}")
     arms: dict[str, Arm] = {
         REFERENCE: ReferenceArm(setup, alone.method),
         "one by one": alone,
-        "side by side": ProductArm(setup, min(options.at_once, options.trials)),
+        SIDE_BY_SIDE: ProductArm(setup, at_once),
     }
+    if options.compile:
+        arms[COMPILED] = ProductArm(with_compiled_steps(setup), at_once)
     n_prompts = len(setup.prompt_sets[KEYWORDS])
     found = compare(arms, setup.rounds, n_alone=options.alone, n_prompts=n_prompts, tell=_say)
     _report(found)
-    passed = all(arm.agrees for arm in found.values())
-    return {"arms": as_json(found), "passed": passed, "conditions": _conditions(setup)}
+    for arm in arms.values():
+        for note in arm.facts.notes if isinstance(arm, ProductArm) else ():
+            _say(note)
+    report = {
+        "arms": as_json(found),
+        "passed": all(arm.agrees for arm in found.values()),
+        "conditions": _conditions(setup),
+    }
+    trials = setup.rounds[-1]
+    if options.roofline:
+        medians = {name: median(arm.seconds) for name, arm in found.items()}
+        report["roofline"] = beside_roofline(arms, medians, trials, options.alone, _say)
+    if options.profile:
+        options.profile.write_text(profile(arms, trials), encoding="utf-8")
+    return report
 
 
 def _options() -> argparse.Namespace:
@@ -116,9 +140,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--marker", action="append", help="instead of the default markers")
     parser.add_argument(
         "--compile",
-        choices=get_args(Compile),
-        default="auto",
-        help="decoding steps of our arms; they count as other, not as decoding, when compiled",
+        action="store_true",
+        help="one more arm, with compiled steps; they count as other, not as decoding",
+    )
+    parser.add_argument("--dtype", help="number format of all arms")
+    parser.add_argument(
+        "--roofline", action="store_true", help="how near each arm comes to the device's rates"
+    )
+    parser.add_argument(
+        "--profile", type=Path, metavar="FILE", help="write there what takes the time in each arm"
     )
     parser.add_argument("--threads", type=int, help="torch's; default: torch decides")
     parser.add_argument("--seed", type=int, default=0)
@@ -147,9 +177,10 @@ def _conditions(setup: Setup) -> dict[str, object]:
         "n_prompts": {slug: len(prompts) for slug, prompts in setup.prompt_sets.items()},
         "batch_size": setup.settings.batch_size,
         "max_response_length": setup.settings.max_response_length,
-        "compile": setup.settings.compile,
+        "dtypes": setup.settings.dtypes,
         "threads": torch.get_num_threads(),
         "machine": platform.platform(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "load": psutil.getloadavg(),  # over 1, 5 and 15 minutes, at the end
         "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
     }

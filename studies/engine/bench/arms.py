@@ -97,15 +97,17 @@ class ReferenceArm:
 
     def __init__(self, setup: Setup, method: MethodImplementation) -> None:
         self._method = method  # read only for the kernel, which is the same formula in both
-        self._loaded = load_model(str(setup.model), dtypes=["float32"])
+        self._loaded = load_model(str(setup.model), dtypes=setup.settings.dtypes)
         self._settings = setup.settings
         self._batches = {slug: self._tokenized(setup, slug) for slug in setup.prompt_sets}
         self._directions = self._measured_directions()
         self._sites = find_sites(self._loaded)
-        self._weights = [site.module.weight.detach().clone() for site in self._sites]
+        self._weights = [site.module.weight.detach() for site in self._sites]
         names = sorted({site.name.rpartition(".")[2] for site in self._sites})
         config = LoraConfig(r=RANK, lora_alpha=RANK, target_modules=names, task_type="CAUSAL_LM")
-        self._model = cast(PeftModel, get_peft_model(self._loaded.model, config)).eval()
+        # In the model's own numbers: the library's float32 would cost two casts per matrix.
+        peft = get_peft_model(self._loaded.model, config, autocast_adapter_dtype=False)
+        self._model = cast(PeftModel, peft).eval()
         self._layers = [self._adapter(site) for site in self._sites]
         keywords = cast(KeywordRateSettings, setup.settings.scorers[0].settings)
         self._markers = readable(keywords.keyword_markers)
@@ -140,7 +142,7 @@ class ReferenceArm:
             if strength == 0:
                 left.zero_()
                 continue
-            direction = direction_at(self._directions, position).to(weight.dtype)
+            direction = direction_at(self._directions, position).to(weight.device, torch.float32)
             b, a = low_rank(change(weight, direction, strength))
             left.copy_(b)
             right.copy_(a)
@@ -191,7 +193,8 @@ class ReferenceArm:
 def change(
     weight: Float[Tensor, "d_out d_in"], direction: Float[Tensor, " d_out"], strength: float
 ) -> Float[Tensor, "d_out d_in"]:
-    """The change of a matrix whose rows keep their norm.."""
+    """The change of a matrix whose rows keep their norm, in float32: a half has no SVD."""
+    weight = weight.float()
     norms = torch.linalg.vector_norm(weight, dim=1, keepdim=True)
     rows = torch.nn.functional.normalize(weight, dim=1)
     rows = rows - strength * torch.outer(direction, direction @ rows)

@@ -75,16 +75,17 @@ class Phases:
         return {**known, "other": 1 - sum(known.values())}
 
     def _before(self, model: nn.Module, args: object, kwargs: dict[str, Any]) -> None:
-        self._begun = _now()
+        self._begun = now()
 
     def _after(
         self, model: nn.Module, args: object, kwargs: dict[str, Any], output: object
     ) -> None:
         phase = "decoding" if kwargs["input_ids"].shape[1] == 1 else "prompts"
-        self._seconds[phase] += _now() - self._begun
+        self._seconds[phase] += now() - self._begun
 
 
-def _now() -> float:
+def now() -> float:
+    """Seconds on a clock that waits until the device has done what it was told."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()  # passes are only queued until then
     return time.perf_counter()

@@ -9,7 +9,7 @@ from studies.engine.bench.arms import Arm, Scores
 from studies.engine.bench.probes import PeakMemory, Phases
 from studies.engine.search_space import Parameters
 
-REFERENCE = "reference"
+REFERENCE, SIDE_BY_SIDE, COMPILED = "reference", "side by side", "compiled"
 # Rank 3 is an approximation: near the edge of a refusal it may tip single answers.
 _MATCHES_APART = 0.05  # of the prompts, median over the trials
 _DIVERGENCE_APART = 0.25  # relative, median over the trials with a divergence worth comparing

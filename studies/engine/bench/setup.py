@@ -1,7 +1,7 @@
 """What both arms share: model, prompts, settings and the parameters of each trial."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import optuna
@@ -13,7 +13,7 @@ from studies.engine.parameters import Key, resolve
 from studies.engine.prompts import Prompt
 from studies.engine.search_space import Parameters, suggest
 from studies.engine.settings import complete_settings
-from studies.engine.study_settings import Compile, StudySettings
+from studies.engine.study_settings import StudySettings
 from studies.engine.values import Value
 
 KEYWORDS, DIVERGENCE = "bad_scoring", "good_scoring"  # prompt sets that trials are scored on
@@ -43,11 +43,11 @@ def make_setup(
     max_response_length: int,
     markers: list[str] | None,
     seed: int,
-    compiled: Compile = "auto",
+    dtype: str = "float32",
 ) -> Setup:
     """Read the prompts and draw the parameters at random from the method's search space.
 
-    A round has `n_trials`. `compiled` is for our arms.
+    A round has `n_trials`.
     """
     method = method_get("directional")
     system = StudySettings.model_fields["system_prompt"].default
@@ -66,9 +66,8 @@ def make_setup(
             "batch_size": batch_size,
             "max_response_length": max_response_length,
             "response_prefix": "",
-            "dtypes": ["float32"],
+            "dtypes": [dtype],
             "seed": seed,
-            "compile": compiled,
         },
     )
     resolved = {key: one.value for key, one in resolve(method, []).items()}
@@ -83,6 +82,12 @@ def make_setup(
         resolved=resolved,
         rounds=[drawn[i : i + n_trials] for i in range(0, len(drawn), n_trials)],
     )
+
+
+def with_compiled_steps(setup: Setup) -> Setup:
+    """The same comparison, for an arm that compiles its decoding steps."""
+    settings = setup.settings.model_copy(update={"compile": "on"})
+    return replace(setup, settings=settings)
 
 
 def _read(path: Path, system: str, n_prompts: int | None) -> list[Prompt]:
