@@ -12,9 +12,10 @@ run: quickstart
 	@PORT=$${PORT:-8000} exec honcho start
 
 # The system tests start servers and workers of their own: they come when nothing else runs.
+# More processes than the two cores that CI has: some always wait for a page, a file or a worker.
 test: lint
-	pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/system
-	pytest -n 2 --dist loadfile tests/system
+	pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/system
+	pytest -n 4 --dist loadfile tests/system
 
 lint: install-dev  ## what CI refuses
 	ruff check .

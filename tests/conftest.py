@@ -36,6 +36,7 @@ from studies.tokens import token_create
 # Compiling PaCMAP takes half a minute; a dozen points are as quick without.
 os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 pytest_plugins = ["tests.database", "tests.heap", "tests.order"]
+STATIC_FILES = "servestatic.middleware.ServeStaticMiddleware"
 SETTINGS = {
     "n_trials": 40,
     "good_prompts": "good",
@@ -72,8 +73,9 @@ def _own_world(request, settings, static_folder):
     cache.clear()
     settings.STATIC_ROOT = static_folder  # a missing one is warned of
     settings.CACHE_GB = 0  # no test finds what another has computed
-    # Only a browser asks for static files; finding them costs each new client 0.15 s.
-    settings.SERVESTATIC_USE_FINDERS = request.node.get_closest_marker("browser") is not None
+    if not request.node.get_closest_marker("browser"):
+        # Only a browser asks for static files; looking for them costs each request a thread.
+        settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if one != STATIC_FILES]
 
 
 @pytest.fixture(autouse=True)

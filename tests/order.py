@@ -3,7 +3,7 @@
 import pytest
 
 # In this order; the browser lasts as long as its package is not left.
-LONG = ("tests/web/browser/", "tests/studies/")
+LONG = ("tests/web/browser/", "tests/engine/test_every_family.py", "tests/studies/")
 
 
 @pytest.hookimpl(trylast=True)

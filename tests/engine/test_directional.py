@@ -224,8 +224,9 @@ def test_equal_prompts_have_no_direction(loaded):
         method.prepare(same, same, **ALL)
 
 
-def test_new_parameters_need_no_new_graph(loaded):
+def test_new_parameters_need_no_new_graph():
     """A compiled step reads the vectors from a buffer that is overwritten in place."""
+    loaded = tiny_model("llama", num_hidden_layers=1)
     method = prepared(loaded)
     graphs = []
 

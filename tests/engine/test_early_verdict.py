@@ -15,7 +15,7 @@ from studies.engine.scorers.keyword_rate import KeywordRate, markers_in, readabl
 from studies.engine.settings import complete_settings
 from tests.engine.test_generation import batches_of
 from tests.engine.test_session import SCORERS, STRONG, folder, parameters, session_of  # noqa: F401
-from tests.engine.tiny import FAMILIES, tiny_model, tiny_tokenizer
+from tests.engine.tiny import tiny_model, tiny_tokenizer
 
 PIECES = [
     "I", "’", "'", "m", " ", "  ", "\n", "*", "**", "sorry", "SORRY", "so", "rry", "cannot",
@@ -56,23 +56,6 @@ def test_an_empty_beginning_settles_nothing():
 
 def progress():
     return Progress(Silent(), Silent(), "generating")
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_cut_answers_are_the_beginnings_of_whole_ones_and_keep_their_verdict(family):
-    loaded, markers = tiny_model(family), readable(["e", "a", "q"])
-    (need,) = scorer_of(["e", "a", "q"]).needs
-    loaded.model.generation_config.eos_token_id = []
-    batches = batches_of(loaded)
-    whole = answer(loaded, batches, max_new_tokens=24, progress=progress())
-    wanted = Wanted(max_new_tokens=24, settled=need.settled)
-    (cut,) = answer_sets(loaded, batches, wanted, progress=progress())
-    for short, long, is_cut in zip(cut.responses, whole.responses, cut.cut, strict=True):
-        assert bool(markers_in(short, markers)) == bool(markers_in(long, markers))
-        assert long.startswith(short.rstrip("\ufffd"))
-        assert is_cut or short == long
-    assert cut.n_tokens <= whole.n_tokens
-    assert not any(whole.cut)
 
 
 def test_settled_rows_are_no_longer_computed():

@@ -15,9 +15,9 @@ from studies.engine.reading_order import in_parts
 from studies.engine.remembering import Memory
 from studies.engine.reuse import Reuse
 from tests.engine.test_directional import EVERYWHERE, parameters, prepared
-from tests.engine.test_generation import batches_of, ending_early
+from tests.engine.test_generation import batches_of
 from tests.engine.test_side_by_side import assert_same, progress
-from tests.engine.tiny import FAMILIES, N_LAYERS, VISION_FAMILY, tiny_model
+from tests.engine.tiny import N_LAYERS, tiny_model
 
 ROOM = 2**30
 
@@ -86,25 +86,6 @@ def answered(loaded, method, many, batches, memory, starts=None, limit=None):
     found = answer_sets(loaded, batches, wanted, progress=progress(), limit=limit, sets=sets)
     method.reset()
     return found
-
-
-@pytest.mark.parametrize("family", [*FAMILIES, VISION_FAMILY])
-def test_rows_that_join_at_their_own_layer_answer_as_if_read_whole(family):
-    loaded = tiny_model(family, tie_word_embeddings=False)
-    if not may_share(loaded, 200):
-        pytest.skip("its states cannot be put together")
-    method = prepared(loaded)
-    plain = batches_of(loaded)
-    ending_early(loaded, plain[0])
-    whole = answered(loaded, method, MANY, plain, None, starts=[0] * len(MANY))
-    assert [method.first_place(one) for one in MANY] == PLACES
-    batches = with_prefix(plain)
-    assert reads_alike(loaded, batches[0])
-    assert reads_alike(loaded, batches[0], finer=True)
-    for some, n_new in ((plain, 1), (batches, 8)):
-        memory = remembered(loaded, some, n_new=n_new)
-        assert_same(answered(loaded, method, MANY, some, memory), whole)
-    assert_same(answered(loaded, method, MANY, batches, memory), whole)  # all answers are known
 
 
 # Behind the last MLP the product is known of all tokens, else made of the last: it rounds otherwise.

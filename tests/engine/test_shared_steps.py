@@ -9,14 +9,12 @@ from studies.engine.answers import Wishes
 from studies.engine.decoding import greedy
 from studies.engine.layered_pass import LayeredPass
 from studies.engine.parts import in_front
-from studies.engine.prefill import may_share
 from studies.engine.proving import reads_alike
 from studies.engine.reuse import Reuse, Twins
 from tests.engine.test_directional import EVERYWHERE, parameters, prepared
 from tests.engine.test_generation import batches_of, ending_early
 from tests.engine.test_prefill import ORIGINAL, answered, late, remembered, with_prefix
-from tests.engine.test_side_by_side import assert_same
-from tests.engine.tiny import FAMILIES, VISION_FAMILY, tiny_model
+from tests.engine.tiny import tiny_model
 
 # Most of them say at first what the original says, and part from one another later.
 WEAK = [late(0.1), ORIGINAL, parameters(max_weight=0.2, mlp_weight=0.1), late(0.3), late()]
@@ -46,21 +44,6 @@ def steps_of(loaded, work):
     for hook in hooks:
         hook.remove()
     return [[rows for rows, n_tokens in own if n_tokens == 1] for own in seen], found
-
-
-@pytest.mark.parametrize("family", [*FAMILIES, VISION_FAMILY])
-def test_rows_that_share_layers_answer_as_they_do_alone(family, without_drafts, monkeypatch):
-    loaded = tiny_model(family, tie_word_embeddings=False)
-    if not may_share(loaded, 200):
-        pytest.skip("its states cannot be put together")
-    method, plain = prepared(loaded), batches_of(loaded)
-    ending_early(loaded, plain[0])
-    whole = answered(loaded, method, WEAK, plain, None, starts=[0] * len(WEAK))
-    shapes = shapes_of_shared_steps(monkeypatch)
-    batches = with_prefix(plain)
-    memory = remembered(loaded, batches)
-    assert_same(answered(loaded, method, WEAK, batches, memory), whole)
-    assert len(set(shapes)) > 1, "rows must end or part on the way for this to say anything"
 
 
 def test_a_layer_that_none_of_them_changes_is_computed_once_for_rows_with_the_same_text(

@@ -13,10 +13,10 @@ from studies.engine.ports import Silent
 from studies.engine.scorers.kl_divergence import mean_kl
 from studies.engine.study_settings import MAX_TRIALS_PER_BATCH
 from tests.engine.test_directional import EVERYWHERE, parameters, prepared
-from tests.engine.test_generation import batches_of, ending_early
+from tests.engine.test_generation import batches_of
 from tests.engine.test_session import STRONG, folder, session_of  # noqa: F401 - a fixture
 from tests.engine.test_session import parameters as values
-from tests.engine.tiny import FAMILIES, VISION_FAMILY, tiny_model
+from tests.engine.tiny import tiny_model
 
 MANY = [
     parameters(),
@@ -57,17 +57,6 @@ def assert_same(found, expected):
         original = expected[1].first_logprobs
         divergences = [mean_kl(original, each.first_logprobs) for each in (one, other)]
         assert divergences[0] == pytest.approx(divergences[1], rel=1e-5, abs=1e-5)
-
-
-@pytest.mark.parametrize("family", [*FAMILIES, VISION_FAMILY])
-def test_trials_side_by_side_answer_as_they_do_alone(family):
-    loaded = tiny_model(family, tie_word_embeddings=False)
-    method = prepared(loaded)
-    batches = batches_of(loaded)
-    ending_early(loaded, batches[0])
-    alone = one_by_one(loaded, method, MANY, batches)
-    assert len({tuple(one.responses) for one in alone}) > 2
-    assert_same(side_by_side(loaded, method, MANY, batches), alone)
 
 
 @pytest.mark.parametrize("mode", ["none", "pre", "full"])

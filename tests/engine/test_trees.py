@@ -10,17 +10,15 @@ from studies.engine.answers import Wishes
 from studies.engine.batching import BatchLimit
 from studies.engine.decoding import greedy
 from studies.engine.parts import in_front
-from studies.engine.prefill import may_share
 from studies.engine.prompts import Prompt, render, tokenize
 from studies.engine.proving import reads_alike
 from studies.engine.reading_order import cost, in_parts
 from studies.engine.reuse import Reuse
 from studies.engine.trees import Trees, cheaper_trees, in_trees, trees_of
 from tests.engine.test_directional import EVERYWHERE, prepared
-from tests.engine.test_generation import ending_early
 from tests.engine.test_prefill import MANY, answered, late, remembered, with_prefix
 from tests.engine.test_side_by_side import assert_same, progress
-from tests.engine.tiny import FAMILIES, N_LAYERS, VISION_FAMILY, tiny_model
+from tests.engine.tiny import N_LAYERS, tiny_model
 
 ALIKE = [
     "Please tell me of the sea.", "Please tell me of the sea, and of ships.", "Please tell",
@@ -49,30 +47,17 @@ def chosen(monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, VISION_FAMILY])
-def test_prompts_in_trees_are_answered_as_if_read_whole(family, chosen):
-    loaded = tiny_model(family, tie_word_embeddings=False)
-    if not may_share(loaded, 200):
-        pytest.skip("its states cannot be put together")
-    method, (batch,) = prepared(loaded), alike(loaded)
-    ending_early(loaded, batch)
-    whole = answered(loaded, method, MANY, [batch], None, starts=[0] * len(MANY))
-    assert not chosen
-    memory = remembered(loaded, [batch], n_new=8)
-    assert_same(answered(loaded, method, MANY, [batch], memory), whole)
-    assert len(chosen) == 3, "the original's answers, its states, the trials"
-    assert all(isinstance(one, Trees) for one in chosen)
-
-
-@pytest.mark.parametrize("rows", [1, 23, 31])
-def test_smaller_batches_are_trees_of_some_rows(rows, chosen):
+@pytest.mark.parametrize(
+    ("rows", "many"), [(1, MANY[:2]), (23, MANY), (31, MANY)], ids=["1", "23", "31"]
+)
+def test_smaller_batches_are_trees_of_some_rows(rows, many, chosen):
     loaded = tiny_model("qwen2")
     method, batches = prepared(loaded), alike(loaded)
-    whole = answered(loaded, method, MANY, batches, None, starts=[0] * len(MANY))
+    whole = answered(loaded, method, many, batches, None, starts=[0] * len(many))
     memory = remembered(loaded, batches)
     chosen.clear()
-    limit = BatchLimit(len(ALIKE), sets=len(MANY), most=rows)
-    assert_same(answered(loaded, method, MANY, batches, memory, limit=limit), whole)
+    limit = BatchLimit(len(ALIKE), sets=len(many), most=rows)
+    assert_same(answered(loaded, method, many, batches, memory, limit=limit), whole)
     assert any(chosen) is (rows > 1), "single rows share nothing"
 
 

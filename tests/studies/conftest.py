@@ -6,14 +6,14 @@ import pytest
 from studies import commands
 from studies.runner.sessions import session_drop
 from tests.engine.tiny import save_tiny
-from tests.studies.tiny_studies import TINY_SETTINGS, tiny_parameters
+from tests.studies.tiny_studies import N_LAYERS, TINY_SETTINGS, tiny_parameters
 
 
 @pytest.fixture(scope="session")
 def tiny_model_folder(tmp_path_factory):
-    """A model root with one random model in it, called tiny."""
+    """A model root with one random model of two layers in it, called tiny."""
     root = tmp_path_factory.mktemp("models")
-    save_tiny("llama", root / "tiny")
+    save_tiny("llama", root / "tiny", num_hidden_layers=N_LAYERS)
     return root
 
 

@@ -17,12 +17,21 @@ from studies.lifecycle import StatusConflictError
 from studies.models import Geometry, GeometryProjection, Job, PromptSet
 from studies.runner import ports, sessions
 from studies.selectors import geometry_out, projection_out
+from tests.engine.tiny import save_tiny
 from tests.studies.tiny_studies import TINY_SETTINGS
 
 pytestmark = pytest.mark.django_db
 N_LAYERS = 4
 GOOD = ["A tree?", "The tallest tree?", "Two cities", "Bread", "A boat at sea"]
 BAD = ["no", "no no", "no no no", "never"]
+
+
+@pytest.fixture(scope="module")
+def tiny_model_folder(tmp_path_factory):
+    """A tiny model with layers between the first and the last one."""
+    root = tmp_path_factory.mktemp("models")
+    save_tiny("llama", root / "tiny", num_hidden_layers=N_LAYERS)
+    return root
 
 
 @pytest.fixture(autouse=True)

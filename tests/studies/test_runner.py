@@ -16,7 +16,7 @@ from studies.models.study import StudyStatus as Status
 from studies.runner import trial_loop
 from studies.selectors import study_state
 from tests.engine.tiny import save_tiny, tiny_tokenizer
-from tests.studies.tiny_studies import TINY_SETTINGS
+from tests.studies.tiny_studies import N_LAYERS, TINY_SETTINGS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -66,12 +66,12 @@ def test_a_study_runs_to_its_end_with_all_that_its_page_needs(start):
 
     work(study)
 
-    assert (study.status, study.n_finished, study.n_layers) == (Status.COMPLETED, 3, 4)
+    assert (study.status, study.n_finished, study.n_layers) == (Status.COMPLETED, 3, N_LAYERS)
     assert study.jobs.get().status == Job.Status.DONE
     assert {score["name"] for score in study.baseline} == {"Keywords", "KL divergence"}
     trial = study.trials.first()
     assert len(trial.values) == 2
-    assert len(trial.details["kernel"]["attn.o_proj"]) == 4
+    assert len(trial.details["kernel"]["attn.o_proj"]) == N_LAYERS
     assert trial.response_sets.get(scorer="Keywords").items[0]["response"] is not None
     assert study.response_sets.filter(trial=None).exists()
 

@@ -23,7 +23,7 @@ SMALL = {
     "response_prefix": "",
     "seed": 7,
     "dtypes": ["float32"],
-    "untouched_layers": [3],
+    "untouched_layers": [1],
     "scorers": SETTINGS["scorers"],
 }
 
@@ -45,7 +45,7 @@ def test_a_study_with_it_runs_to_its_end(
 
     study.refresh_from_db()
     assert (study.status, study.n_finished, study.error) == (Status.COMPLETED, 4, "")
-    assert study.facts["components"] == {"attn.o_proj": 3, "mlp.down_proj": 3}
+    assert study.facts["components"] == {"attn.o_proj": 1, "mlp.down_proj": 1}
     for trial in map(trial_out, study.trials.all()):
         assert trial["parameters"]["neighbor_count"] in (1, 2)
         assert (trial["kernel"], trial["direction"]) == ({}, "")
@@ -64,7 +64,7 @@ def test_its_table_shows_its_own_parameters_with_layers(profile, tiny_model_root
         ("neighbor_count", ""),
     ]
     shown = {row["name"]: (row["display"], row["layers"]) for row in rows}
-    assert shown["start_layer_fraction"] == ("0.3 … 0.7", {"low": 0.9, "high": 2.1})
+    assert shown["start_layer_fraction"] == ("0.3 … 0.7", {"low": 0.3, "high": 0.7})
     assert shown["steer_bad_weight"] == ("0.01 … 1.0 (log)", None)
     assert shown["neighbor_count"] == ("1 … 15 (integer)", None)
 

@@ -1,5 +1,6 @@
 """What a study on the tiny model is set to: few prompts, short answers, nothing to find first."""
 
+N_LAYERS = 2
 TINY_SETTINGS = {
     "n_trials": 3,
     "n_startup_trials": 2,

@@ -1,6 +1,7 @@
 """A whole installation in a folder of its own: real web server, real worker, real browser."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -9,10 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import psutil
 import pytest
+from filelock import FileLock
 
 from tests.browser import chromium  # noqa: F401 - a fixture
 from tests.system.services import free_port
@@ -53,6 +56,7 @@ class Installation:
             **environment,
         }
         self.processes = []
+        self.web = self.worker = None
         if begun:
             shutil.copytree(begun.folder, folder, dirs_exist_ok=True)
             self.password, self.token = begun.password, begun.token
@@ -77,14 +81,18 @@ class Installation:
         return done.stdout
 
     def start_web(self):
-        process = self._start("web", "serve")
+        self.web = self._start("web", "serve")
         wait_for(self._answers, START_SECONDS, "the web server")
-        return process
 
     def start_worker(self):
-        process = self._start("worker", "run_huey")
+        self.worker = self._start("worker", "run_huey")
         wait_for(self.workers, START_SECONDS, "the worker")
-        return process
+
+    def revive(self):
+        """Start what has not been started, or was killed."""
+        for process, start in ((self.web, self.start_web), (self.worker, self.start_worker)):
+            if process is None or process.poll() is not None:
+                start()
 
     def workers(self):
         """The workers that the product itself reports as alive."""
@@ -147,11 +155,18 @@ def kill_tree(process):
 
 
 @pytest.fixture(scope="session")
-def begun(tmp_path_factory):
-    """An installation as quickstart leaves it, to be copied: making it takes ten seconds."""
-    made = Installation(tmp_path_factory.mktemp("begun"))
-    yield made
-    made.close()
+def begun(tmp_path_factory, worker_id):
+    """An installation as quickstart leaves it, to be copied; one for all processes of the tests."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    folder, told = shared / "begun", shared / "begun.json"
+    with FileLock(shared / "begun.lock"):
+        if not told.exists():
+            folder.mkdir()
+            made = Installation(folder)
+            made.close()
+            told.write_text(json.dumps({"password": made.password, "token": made.token}))
+    return SimpleNamespace(folder=folder, **json.loads(told.read_text()))
 
 
 @pytest.fixture
@@ -162,12 +177,13 @@ def installation(begun, tmp_path):
     made.close()
 
 
-@pytest.fixture
-def running(installation):
-    """An installation with web server and worker running."""
-    installation.start_web()
-    installation.start_worker()
-    return installation
+@pytest.fixture(scope="module")
+def house(begun, tmp_path_factory):
+    """One installation for all tests of a module, web server and worker running."""
+    made = Installation(tmp_path_factory.mktemp("house"), begun=begun)
+    made.revive()
+    yield made
+    made.close()
 
 
 def visitor_of(running, browser):

@@ -12,6 +12,13 @@ pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture
+def running(house):
+    """The house, with what an earlier test has killed."""
+    house.revive()
+    return house
+
+
+@pytest.fixture
 def demo(running):
     """A demo study with its first trials done."""
     body = {
@@ -32,9 +39,8 @@ def trials(installation, study_id):
 
 
 def test_a_study_survives_kill_9_of_its_worker(running, demo):
-    worker = running.processes[-1]
     time.sleep(0.3)  # somewhere inside a trial
-    kill_tree(worker)
+    kill_tree(running.worker)
     before = trials(running, demo)
 
     running.start_worker()
@@ -52,7 +58,7 @@ def test_a_study_survives_kill_9_of_its_worker(running, demo):
 
 
 def test_a_worker_child_dies_with_its_consumer(running):
-    consumer = running.processes[-1]
+    consumer = running.worker
     children = psutil.Process(consumer.pid).children(recursive=True)
     assert children
 
@@ -70,8 +76,7 @@ def lives(process):
 
 
 def test_the_web_server_may_die_while_a_study_runs(running, demo):
-    web = running.processes[0]
-    kill_tree(web)
+    kill_tree(running.web)
     running.start_web()
 
     done = running.wait_for_study(demo, lambda s: s["status"] == "completed", 120, "the end")

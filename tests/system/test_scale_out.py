@@ -10,16 +10,26 @@ from tests.system.services import postgres_url, redis_url
 pytestmark = pytest.mark.timeout(360)
 
 
-@contextmanager
-def installation(folder, **environment):
+@pytest.fixture(scope="module")
+def begun_on_postgres(tmp_path_factory):
+    """An installation as quickstart leaves it, to be copied; its rows are in one database."""
     with postgres_url() as database:
-        found = Installation(folder, DATABASE_URL=database, **environment)
-        try:
-            found.start_web()
-            found.start_worker()
-            yield found
-        finally:
-            found.close()
+        made = Installation(tmp_path_factory.mktemp("begun"), DATABASE_URL=database)
+        yield made
+        made.close()
+
+
+@contextmanager
+def installation(begun, folder, **environment):
+    database = begun.environment["DATABASE_URL"]
+    found = Installation(folder, begun=begun, DATABASE_URL=database, **environment)
+    try:
+        found.start_web()
+        wait_for(lambda: not found.workers(), 10, "the end of an earlier test's worker")
+        found.start_worker()
+        yield found
+    finally:
+        found.close()
 
 
 def completed(installation, **settings):
@@ -33,14 +43,16 @@ def completed(installation, **settings):
     return done
 
 
-def test_a_demo_study_completes_on_postgresql(tmp_path):
-    with installation(tmp_path) as found:
+def test_a_demo_study_completes_on_postgresql(begun_on_postgres, tmp_path):
+    with installation(begun_on_postgres, tmp_path) as found:
         completed(found, n_trials=3)
 
 
-def test_two_workers_complete_a_study_together_on_postgresql_and_redis(tmp_path):
+def test_two_workers_complete_a_study_together_on_postgresql_and_redis(
+    begun_on_postgres, tmp_path
+):
     n_trials = 16
-    with redis_url() as redis, installation(tmp_path, REDIS_URL=redis) as found:
+    with redis_url() as redis, installation(begun_on_postgres, tmp_path, REDIS_URL=redis) as found:
         found.start_worker()
         wait_for(lambda: len(found.workers()) == 2, START_SECONDS, "the second worker")
         done = completed(found, n_trials=n_trials, n_workers=2, trials_per_batch=1)

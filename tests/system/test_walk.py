@@ -8,23 +8,13 @@ import pytest
 from playwright.sync_api import expect
 
 from studies.engine.scorer_settings import DEFAULT_MARKERS
-from tests.system.conftest import Installation, kill_tree, visitor_of
+from tests.system.conftest import kill_tree, visitor_of
 from tests.system.plain_models import PlainModel, mean_kl, n_with_a_marker
 
 N_TRIALS = 10
 SEED = 1  # with it, one of the first trials answers what the original refuses
 END = 180_000  # milliseconds
 pytestmark = [pytest.mark.timeout(480), pytest.mark.browser]
-
-
-@pytest.fixture(scope="module")
-def house(begun, tmp_path_factory):
-    """One installation for all tests of this module, web server and worker running."""
-    made = Installation(tmp_path_factory.mktemp("house"), begun=begun)
-    made.start_web()
-    made.start_worker()
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +35,7 @@ def study(house, visitor):
 
     page.get_by_role("button", name="Resume").click()
     expect(rows(page).nth(n_kept)).to_be_visible(timeout=60_000)
-    kill_tree(house.processes[-1])
+    kill_tree(house.worker)
     house.start_worker()
     expect(page.locator("#study-status")).to_have_text("Completed", timeout=END)
     study_id = re.search(r"[0-9a-f-]{36}", page.url)[0]

@@ -11,6 +11,7 @@ from studies.selectors import trial_out
 from tests.conftest import make_responses
 
 pytestmark = pytest.mark.browser
+FIRST_FIGURE = 60_000  # milliseconds: the server loads what draws it
 FIGURES = ("importances", "history", "parallel", "slice", "timeline")
 
 
@@ -145,7 +146,7 @@ def test_every_figure_is_drawn_under_the_sites_policy(visit, done, width):
     for kind in FIGURES:
         card = page.locator(f'[data-figure="{kind}"]')
         card.scroll_into_view_if_needed()
-        expect(card.locator(".main-svg").first).to_be_visible()
+        expect(card.locator(".main-svg").first).to_be_visible(timeout=FIRST_FIGURE)
         expect(card.locator("[data-problem]")).to_be_hidden()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert visitor.complaints == []
