@@ -11,11 +11,9 @@ unexport PYTHONDONTWRITEBYTECODE  # each worker and server of the tests would co
 run: quickstart
 	@PORT=$${PORT:-8000} exec honcho start
 
-# The system tests start servers and workers of their own: they come when nothing else runs.
 # More processes than the two cores that CI has: some always wait for a page, a file or a worker.
 test: lint
-	pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/system
-	pytest -n 4 --dist loadfile tests/system
+	pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 lint: install-dev  ## what CI refuses
 	ruff check .
@@ -23,7 +21,7 @@ lint: install-dev  ## what CI refuses
 	djade --target-version 5.2 --check $$(git ls-files 'templates/*.html')
 	lint-imports
 	python manage.py makemigrations --check --dry-run
-	mypy --num-workers 2 .
+	mypy --num-workers 2 heretic_web studies manage.py
 	@if command -v node >/dev/null; then for file in $$(git ls-files 'studies/static/studies/*.js' | grep -v /vendor/); \
 	  do node --check $$file || exit 1; done; else echo "node is not installed: scripts are not checked"; fi
 

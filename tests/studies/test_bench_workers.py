@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from contextlib import nullcontext
+from itertools import count
 from subprocess import PIPE, Popen
 
 import pytest
@@ -32,10 +33,13 @@ def measured(monkeypatch, tmp_path):
 
     def run(**answers):
         file = tmp_path / "found.json"
-        made = Answering(tmp_path)
+        made, used = Answering(tmp_path), count()
         vars(made).update(answers)
         monkeypatch.setattr(workers, "Installation", lambda folder: made)
-        monkeypatch.setattr("sys.argv", ["bench", "--rounds", "2", "--json", str(file)])
+        monkeypatch.setattr(workers, "processor_seconds", lambda pids: 80 * next(used))
+        monkeypatch.setattr(
+            "sys.argv", ["bench", "--trials", "80", "--rounds", "2", "--json", str(file)]
+        )
         workers.main()
         return json.loads(file.read_text())
 
@@ -45,7 +49,8 @@ def measured(monkeypatch, tmp_path):
 def test_the_ratio_is_that_of_trials_per_minute(measured):
     found = measured()
     assert found["ratios"] == pytest.approx([2, 2])
-    assert (found["medians"]["one"]["rate"], found["medians"]["several"]["rate"]) == (60, 120)
+    assert found["medians"]["one"] == {"rate": 60, "processor": 1}
+    assert found["medians"]["several"] == {"rate": 120, "processor": 1}
 
 
 def test_a_study_that_nobody_helped_with_says_nothing(measured):
