@@ -1,6 +1,6 @@
 """Long files first, so that no worker is left alone with one at the end.
 
-Those of the system tests, which mostly wait for servers of their own, come between others.
+Files that mostly wait, for servers of their own or for pages, come between those that compute.
 """
 
 import pytest
@@ -8,13 +8,14 @@ import pytest
 # In this order; the browser lasts as long as its package is not left.
 LONG = (
     "tests/system/test_crash.py",
-    "tests/web/browser/test_every_page.py",
     "tests/system/test_scale_out.py",
-    "tests/web/browser/test_live.py",
-    "tests/system/test_walk.py",
-    "tests/web/browser/",
-    "tests/system/",
+    "tests/web/browser/test_every_page.py",
     "tests/engine/test_every_family.py",
+    "tests/system/test_walk.py",
+    "tests/system/test_bench_web.py",
+    "tests/web/browser/",
+    "tests/studies/test_runner.py",
+    "tests/system/",
     "tests/studies/",
 )
 

@@ -1,13 +1,16 @@
 """The benchmark of the web side, once, as small as it gets: every address answers."""
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 from studies.bench import __main__ as bench
 
 
-def test_everything_is_measured(tmp_path, monkeypatch, capsys):
+def test_everything_is_measured(begun, tmp_path, monkeypatch, capsys):
     file = tmp_path / "found.json"
+    for size in (bench.SMALL, bench.MANY):
+        shutil.copytree(begun.folder, tmp_path / "kept" / size)
     monkeypatch.setattr(bench, "N_STARTS", 1)
     monkeypatch.setattr(bench.news, "LOADS", (bench.news.Load("a few", 20, 50, 2),))
     arguments = ["--studies", "30", "--trials", "5", "--large", "12", "--requests", "1"]
