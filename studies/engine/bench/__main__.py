@@ -10,7 +10,6 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import psutil
@@ -110,8 +109,8 @@ def _compared(options: argparse.Namespace, model: Path) -> dict[str, Any]:
     }
     trials = setup.rounds[-1]
     if options.roofline:
-        medians = {name: median(arm.seconds) for name, arm in found.items()}
-        report["roofline"] = beside_roofline(arms, medians, trials, options.alone, _say)
+        taken = {name: arm.seconds[-1] for name, arm in found.items()}  # by the same trials
+        report["roofline"] = beside_roofline(arms, taken, trials, options.alone, _say)
     if options.profile:
         options.profile.write_text(profile(arms, trials), encoding="utf-8")
     return report

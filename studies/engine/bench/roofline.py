@@ -2,7 +2,8 @@
 
 The least time of a matrix product or of attention is that of its arithmetic or that of reading
 and writing its operands once, whichever is longer, at the rates measured here (Williams, Waterman
-and Patterson, 2009, "Roofline"). Everything else counts as free, so shares are never too high.
+and Patterson, 2009, "Roofline"). Everything else counts as free. What counts is what an arm computes,
+needed or not: pairs that attention masks, too, and guessed tokens that do not hold.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -58,7 +59,7 @@ def beside_roofline(
     n_alone: int,
     tell: Callable[[str], None],
 ) -> dict[str, object]:
-    """How much of the `seconds` that each arm takes for a trial its arithmetic needs at least.
+    """How much of the `seconds` that each arm took for one of these trials they need at least.
 
     Arms that score one trial after the other are counted over the first `n_alone`.
     """
