@@ -1,21 +1,26 @@
-"""Long files first, so that no worker is left alone with one at the end.
+"""Which tests run beside which, so that neither cores nor processes wait at the end.
 
-Files that mostly wait, for servers of their own or for pages, come between those that compute.
+Half of the processes begin with files that mostly wait, for servers of their own or for pages,
+the others with those that compute; long files come first.
 """
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
-# In this order; the browser lasts as long as its package is not left.
-LONG = (
+WAITING = (
     "tests/system/test_crash.py",
     "tests/system/test_scale_out.py",
-    "tests/web/browser/test_every_page.py",
-    "tests/engine/test_every_family.py",
     "tests/system/test_walk.py",
     "tests/system/test_bench_web.py",
-    "tests/web/browser/",
-    "tests/studies/test_runner.py",
+    "tests/web/browser/test_every_page.py",
+    "tests/web/browser/",  # its browser lasts as long as its package is not left
     "tests/system/",
+)
+LONG = (
+    "tests/engine/test_every_family.py",
+    "tests/studies/test_runner.py",
+    "tests/engine/test_bench.py",
+    "tests/engine/test_directional.py",
     "tests/studies/",
 )
 
@@ -23,8 +28,25 @@ LONG = (
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """Sort by folder alone: whatever order the tests have otherwise stays."""
-    items.sort(key=_place)
+    places = (*WAITING, *LONG)
+    items.sort(key=lambda item: _first(item.nodeid, places, len(places)))
 
 
-def _place(item):
-    return next((at for at, path in enumerate(LONG) if item.nodeid.startswith(path)), len(LONG))
+def _first(path, beginnings, otherwise):
+    found = (at for at, beginning in enumerate(beginnings) if path.startswith(beginning))
+    return next(found, otherwise)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return TwoKinds(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+class TwoKinds(LoadFileScheduling):
+    """Hands each process a file of its kind, as long as there is one."""
+
+    def _assign_work_unit(self, node):
+        waits = int(node.gateway.id.removeprefix("gw")) < self.numnodes // 2
+        alike = (path for path in self.workqueue if path.startswith(WAITING) == waits)
+        self.workqueue.move_to_end(next(alike, next(iter(self.workqueue))), last=False)
+        super()._assign_work_unit(node)

@@ -1,7 +1,5 @@
 """The prompts of a study: the frozen ones, and datasets fetched at its first start."""
 
-from datasets import load_dataset
-from datasets.exceptions import DatasetNotFoundError
 from django.db import transaction
 from huggingface_hub.errors import HfHubHTTPError
 
@@ -59,6 +57,10 @@ def column_lines(dataset: str, commit: str, split: str, column: str) -> list[str
     Raises:
         PromptSetError: it cannot be had, or the column is missing or cannot be used.
     """
+    # Imported here since it brings pandas and Arrow, and few studies ask the hub for prompts.
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetNotFoundError
+
     parse_split(split)  # refuses a bad slice with its place
     try:
         rows = load_dataset(dataset, revision=commit or None, split=split)

@@ -30,13 +30,14 @@ class DatabaseReporter:
 
     def phase(self, name: str, *, done: int = 0, total: int = 0) -> None:
         changed = name != self._phase
-        if changed:
-            self._phase = name
-            if self.trial is None:  # inside trials, phases alternate: no news
-                event_record(
-                    self._lease.study_id, PhaseChanged(phase=name, label=LABELS.get(name, name))
-                )
-        if changed or done == total or time.monotonic() - self._written >= PROGRESS_PAUSE:
+        self._phase = name
+        between_trials = self.trial is None  # inside them, phases alternate quickly: no news
+        if changed and between_trials:
+            event_record(
+                self._lease.study_id, PhaseChanged(phase=name, label=LABELS.get(name, name))
+            )
+        is_news = between_trials and (changed or done == total)
+        if is_news or time.monotonic() - self._written >= PROGRESS_PAUSE:
             self._write(done, total)
 
     def tokens(self, count: int, seconds: float) -> None:

@@ -39,15 +39,20 @@ def trials(installation, study_id):
 
 
 def test_a_study_survives_kill_9_of_its_worker(running, demo):
+    consumer = running.worker
+    children = psutil.Process(consumer.pid).children(recursive=True)
+    assert children
     time.sleep(0.3)  # somewhere inside a trial
-    kill_tree(running.worker)
-    before = trials(running, demo)
 
+    consumer.kill()  # alone: its children have to see it
+    consumer.wait()
+
+    wait_for(lambda: not any(lives(child) for child in children), 5, "the children's end")
+    before = trials(running, demo)
     running.start_worker()
     done = running.wait_for_study(
         demo, lambda s: s["status"] in ("completed", "failed"), 120, "the end of the study"
     )
-
     after = trials(running, demo)
     assert (done["status"], done["n_finished"], done["n_failed"]) == ("completed", N_TRIALS, 0)
     assert [row["number"] for row in after] == list(range(N_TRIALS))
@@ -55,17 +60,6 @@ def test_a_study_survives_kill_9_of_its_worker(running, demo):
         r["number"] for r in after
     }
     assert len({str(row["parameters"]) for row in after}) == N_TRIALS
-
-
-def test_a_worker_child_dies_with_its_consumer(running):
-    consumer = running.worker
-    children = psutil.Process(consumer.pid).children(recursive=True)
-    assert children
-
-    consumer.kill()
-    consumer.wait()
-
-    wait_for(lambda: not any(lives(child) for child in children), 5, "the child's end")
 
 
 def lives(process):
