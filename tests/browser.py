@@ -24,6 +24,9 @@ def chromium():
         # Playwright's loop runs in this thread, in which the tests write their rows.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+            browser = playwright.chromium.launch(
+                executable_path=path,
+                args=["--no-sandbox", "--js-flags=--single-threaded --no-opt"],
+            )
             yield browser
             browser.close()

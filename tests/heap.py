@@ -2,6 +2,8 @@
 
 import gc
 
+import pytest
+
 gc.disable()  # a third of the time to import everything went into looking for what could go
 
 
@@ -13,3 +15,10 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _set_aside():
+    """Set aside what a module has left, too: most of it was imported."""
+    yield
+    gc.freeze()
