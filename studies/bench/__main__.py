@@ -43,6 +43,8 @@ def _measured(options: argparse.Namespace, folder: Path) -> Json:
     filled = {name: _filled(installations[name], *sizes[name]) for name in sizes}
     starts = {name: _starts(one) for name, one in installations.items()}
     with _all_served(installations) as servers:
+        for name, server in servers.items():
+            starts[name].append(server.start_seconds)
         rest = {name: _at_rest(server, options.idle) for name, server in servers.items()}
         sites = {name: Site(server.address, filled[name]) for name, server in servers.items()}
         timings = in_turns(sites, PROBES, options.requests, options.seconds, say)
@@ -62,7 +64,7 @@ def _measured(options: argparse.Namespace, folder: Path) -> Json:
             | {"bytes": installations[name].size, "fill_seconds": filled[name]["seconds"]}
             for name in sizes
         },
-        "start_seconds": starts,
+        "start_seconds": {name: median(taken) for name, taken in starts.items()},
         "at_rest": rest,
         "memory_after": memory,
         "pages": {
@@ -83,12 +85,13 @@ def _filled(installation: Installation, n_studies: int, n_trials: int, n_large: 
     return installation.fill(n_studies=n_studies, n_trials=n_trials, n_large=n_large)
 
 
-def _starts(installation: Installation) -> float:
+def _starts(installation: Installation) -> list[float]:
+    """All starts but the last, whose server goes on."""
     taken = []
-    for _ in range(N_STARTS):
+    for _ in range(N_STARTS - 1):
         with installation.served() as server:
             taken.append(server.start_seconds)
-    return median(taken)
+    return taken
 
 
 @contextmanager

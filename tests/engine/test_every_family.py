@@ -135,10 +135,9 @@ def test_rows_that_join_at_their_own_layer_answer_as_if_read_whole(sharing):
     many, whole = SETS["joining"], sharing.whole["joining"]
     assert [sharing.method.first_place(one) for one in many] == PLACES
     assert reads_alike(sharing.loaded, sharing.batch, finer=True)
-    for some, n_new in ((sharing.plain, 1), (sharing.batch, 8)):
-        memory = sharing.remembers(some, n_new)
-        assert_same(sharing.answers(many, some, memory), whole)
-    assert_same(sharing.answers(many, some, memory), whole)  # all answers are known
+    memory = sharing.remembers(sharing.batch, 8)
+    assert_same(sharing.answers(many, sharing.batch, memory), whole)
+    assert_same(sharing.answers(many, sharing.batch, memory), whole)  # all answers are known
 
 
 def test_prompts_in_trees_are_answered_as_if_read_whole(sharing, chosen):  # noqa: F811
