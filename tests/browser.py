@@ -7,6 +7,13 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 SECONDS = 15  # that a page may take: a busy machine is slow
+ARGUMENTS = [
+    "--no-sandbox",
+    # Pages live for seconds: what is meant to make long visits quicker and safer costs a tenth.
+    "--js-flags=--single-threaded --no-opt",
+    "--renderer-process-limit=1",
+    "--disable-site-isolation-trials",
+]
 # The first is Chromium without a window, which takes half of the time of one that has it.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser")
 
@@ -26,7 +33,7 @@ def chromium():
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=path,
-                args=["--no-sandbox", "--js-flags=--single-threaded --no-opt"],
+                args=ARGUMENTS,
             )
             yield browser
             browser.close()

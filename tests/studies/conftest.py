@@ -1,9 +1,12 @@
 import shutil
+from functools import partial
 
 import optuna
 import pytest
+from optuna.storages import RDBStorage
 
 from studies import commands
+from studies.engine import search
 from studies.runner.sessions import session_drop
 from tests.engine.tiny import save_tiny
 from tests.studies.tiny_studies import N_LAYERS, TINY_SETTINGS, tiny_parameters
@@ -32,10 +35,12 @@ def optuna_tables(tmp_path_factory):
 
 
 @pytest.fixture
-def optuna_storage(optuna_tables, settings, tmp_path):
-    """Let the test's studies be searched in a file of its own."""
+def optuna_storage(optuna_tables, settings, tmp_path, monkeypatch):
+    """Let the test's studies be searched in a file of its own, whose tables need no look."""
     file = shutil.copy(optuna_tables, tmp_path / "optuna.sqlite3")
     settings.OPTUNA_STORAGE = f"sqlite:///{file}"
+    ready = {"skip_compatibility_check": True, "skip_table_creation": True}
+    monkeypatch.setattr(search, "RDBStorage", partial(RDBStorage, **ready))
 
 
 @pytest.fixture
