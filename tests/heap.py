@@ -14,6 +14,7 @@ def pytest_collection_finish():
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 50)  # rows and pages come and go by the thousand
     gc.enable()
 
 

@@ -8,28 +8,23 @@ from tests.system.conftest import START_SECONDS, Installation, wait_for
 from tests.system.services import postgres_url, redis_url
 
 pytestmark = pytest.mark.timeout(360)
-
-
-@pytest.fixture(scope="module")
-def begun_on_postgres(tmp_path_factory):
-    """An installation as quickstart leaves it, to be copied; its rows are in one database."""
-    with postgres_url() as database:
-        made = Installation(tmp_path_factory.mktemp("begun"), DATABASE_URL=database)
-        yield made
-        made.close()
+N_TRIALS = 12
 
 
 @contextmanager
-def installation(begun, folder, **environment):
-    database = begun.environment["DATABASE_URL"]
-    found = Installation(folder, begun=begun, DATABASE_URL=database, **environment)
-    try:
-        found.start_web()
-        wait_for(lambda: not found.workers(), 10, "the end of an earlier test's worker")
-        found.start_worker()
-        yield found
-    finally:
-        found.close()
+def two_workers(folder):
+    """An installation with two workers; it is set up on PostgreSQL, without Redis yet."""
+    with postgres_url() as database, redis_url() as redis:
+        found = Installation(folder, DATABASE_URL=database)
+        found.environment["REDIS_URL"] = redis
+        try:
+            found.start_web()
+            found.start_worker()
+            found.start_worker()
+            wait_for(lambda: len(found.workers()) == 2, START_SECONDS, "the second worker")
+            yield found
+        finally:
+            found.close()
 
 
 def completed(installation, **settings):
@@ -43,18 +38,13 @@ def completed(installation, **settings):
     return done
 
 
-def test_two_workers_complete_a_study_together_on_postgresql_and_redis(
-    begun_on_postgres, tmp_path
-):
-    n_trials = 12
-    with redis_url() as redis, installation(begun_on_postgres, tmp_path, REDIS_URL=redis) as found:
-        found.start_worker()
-        wait_for(lambda: len(found.workers()) == 2, START_SECONDS, "the second worker")
-        done = completed(found, n_trials=n_trials, n_workers=2, trials_per_batch=1)
+def test_two_workers_complete_a_study_together_on_postgresql_and_redis(tmp_path):
+    with two_workers(tmp_path) as found:
+        done = completed(found, n_trials=N_TRIALS, n_workers=2, trials_per_batch=1)
         trials = found.client().get(f"/api/v1/studies/{done['id']}/trials").json()["items"]
         jobs = found.client().get("/api/v1/jobs").json()["items"]
 
-    assert sorted(trial["number"] for trial in trials) == list(range(n_trials))
+    assert sorted(trial["number"] for trial in trials) == list(range(N_TRIALS))
     (helper,) = [job for job in jobs if job["kind"] == "study_help"]
     assert helper["status"] == "done"
-    assert 0 < helper["result"]["n_trials"] < n_trials
+    assert 0 < helper["result"]["n_trials"] < N_TRIALS
