@@ -31,9 +31,6 @@ def chromium():
         # Playwright's loop runs in this thread, in which the tests write their rows.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=path,
-                args=ARGUMENTS,
-            )
+            browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
             yield browser
             browser.close()

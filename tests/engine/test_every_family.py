@@ -24,11 +24,8 @@ from tests.engine.tiny import FAMILIES, VISION_FAMILY, tiny_model
 
 N_NEW = 12
 TEXTS = [ALIKE[at] for at in (0, 2, 3, 5, 6, 7, 9)]  # two are equal, some begin as others do
-SEEDS = {
-    "minicpm3": 2,
-    "phi": 2,
-    "starcoder2": 1,
-}  # whose answers say too little with the usual one
+# Of those whose answers say too little with the usual one.
+SEEDS = {"minicpm3": 2, "phi": 2, "starcoder2": 1}
 SETS = {
     "alone": test_side_by_side.MANY,
     "joining": test_prefill.MANY,
