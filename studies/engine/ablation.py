@@ -15,6 +15,7 @@ from studies.engine.directions import Blend, blended
 from studies.engine.errors import DegenerateDirectionError
 from studies.engine.forwards import finish_with, product, slot_of
 from studies.engine.study_settings import MAX_BATCH, MAX_TRIALS_PER_BATCH
+from studies.engine.traced import is_traced
 
 RowNormalization = Literal["none", "pre", "full"]
 Vector = Float[Tensor, " d_out"]
@@ -139,7 +140,7 @@ class RowOwners:
         Raises:
             ValueError: the rows are others than those that were assigned.
         """
-        if self._all is not None and torch.compiler.is_compiling():
+        if self._all is not None and is_traced():
             return self._all[:n_rows]
         if self._owners is None:
             return _one_hot(torch.zeros(n_rows, dtype=torch.long), like)
@@ -204,7 +205,7 @@ class OutputAblation:
     def _finish(self, outputs: Float[Tensor, "*batch d_out"]) -> Float[Tensor, "*batch d_out"]:
         # The product read·z is taken of the output as the model rounds it: with few digits and a
         # tiny row the two cancel only if they saw the same numbers. So does adding the bias last.
-        vectors = self._all if torch.compiler.is_compiling() else self.vectors
+        vectors = self._all if is_traced() else self.vectors
         rows = outputs.to(vectors.dtype)
         by = self._by_one if len(vectors) == 1 else self._by_owner
         ablated = by(rows, vectors).to(outputs.dtype)

@@ -13,7 +13,9 @@ from studies.engine.answers import NO_WISHES, Answers, Wishes
 from studies.engine.decoding_rules import end_tokens, logits_rules
 from studies.engine.drafts import ENDS, Drafting, Tried
 from studies.engine.errors import NonFiniteError
+from studies.engine.grouped_heads import heads_grouped
 from studies.engine.model import LoadedModel
+from studies.engine.peaks import peaks_of
 from studies.engine.prefill import logits_to_keep, read_prompts
 from studies.engine.prompts import TokenBatch
 from studies.engine.row_cache import RowCache
@@ -37,7 +39,8 @@ def greedy(
         NonFiniteError: the model computed NaN or infinity.
     """
     rows = _Rows(loaded, batch, max_new_tokens, wishes)
-    first_logits = rows.read_prompts(batch).clone()  # lets go of what it is a view of
+    # A copy, which lets go of what they are a view of.
+    first_logits = rows.read_prompts(batch).to(torch.float32, copy=True)
     rows.end_unanswered()
     rows.follow_drafts()
     rows.look_for_verdicts()
@@ -131,7 +134,7 @@ class _Rows:
         for rows, drafts, predicted, peaks in tried:
             same = torch.ones_like(rows, dtype=torch.bool)
             for place in range(predicted.shape[1]):
-                self._take(rows[same], predicted[same, place], peaks[same, place])
+                self._take(rows[same], peaks[same, place], predicted[same, place])
                 same &= (drafts[:, place + 1] == predicted[:, place]) & self._left()[rows]
             whole |= set(rows[same].tolist())
         return whole
@@ -159,18 +162,20 @@ class _Rows:
         self, input_ids: Int[Tensor, "row token"], positions: Int[Tensor, "row token"]
     ) -> Float[Tensor, "row vocab"]:
         """Read `input_ids`, append the most likely next token; the raw logits of all rows."""
-        step = self._wishes.step
-        run: Callable[..., Any] = self._loaded.model
-        if step is not None and input_ids.shape[1] == 1 and isinstance(self._cache, RowCache):
-            run = step
-        output = run(
-            input_ids=input_ids,
-            attention_mask=self._attended(positions),
-            position_ids=positions,
-            past_key_values=self._cache,
-            use_cache=True,
+        inputs = {
+            "input_ids": input_ids,
+            "attention_mask": self._attended(positions),
+            "position_ids": positions,
+            "past_key_values": self._cache,
+            "use_cache": True,
             **self._keep_last,
-        )
+        }
+        if isinstance(self._cache, RowCache) and input_ids.shape[1] == 1:
+            run: Callable[..., Any] = self._wishes.step or self._loaded.model
+            with heads_grouped(self._loaded.device, single=True):
+                output = run(**inputs)
+        else:
+            output = self._loaded.model(**inputs)
         return self._continued(output.logits, output.past_key_values)
 
     def _attended(self, positions: Int[Tensor, "row token"]) -> Tensor | None:
@@ -184,14 +189,13 @@ class _Rows:
         cache: Any,  # noqa: ANN401 - varies
     ) -> Float[Tensor, "row vocab"]:
         self._cache = cache
-        logits: Tensor = all_logits[:, -1].to(self._loaded.device, torch.float32)
+        logits: Tensor = all_logits[:, -1].to(self._loaded.device)
         scores = logits
         if self._rules:
             prompts, new = self._batch.input_ids[self._rows], self._new[self._rows]
             seen = torch.cat([prompts, new[:, : self._n_steps]], dim=1)
-            scores = self._rules(cast(LongTensor, seen), cast(FloatTensor, logits))
-        peaks, chosen = scores.max(dim=-1)  # NaN counts as the largest
-        self._take(self._rows, chosen, peaks)
+            scores = self._rules(cast(LongTensor, seen), cast(FloatTensor, logits.float()))
+        self._take(self._rows, *peaks_of(scores))
         self._n_steps += 1
         return logits
 
@@ -273,8 +277,8 @@ class _Rows:
     def _take(
         self,
         rows: Int[Tensor, " some"],
-        chosen: Int[Tensor, " some"],
         peaks: Float[Tensor, " some"],
+        chosen: Int[Tensor, " some"],
     ) -> None:
         """Give some rows their next token; `peaks` are its logits."""
         left = self._left()[rows]

@@ -17,6 +17,7 @@ from torch import Tensor
 from studies.engine.layered_pass import LayeredPass
 from studies.engine.lineup import twins_of
 from studies.engine.model import LoadedModel
+from studies.engine.peaks import peaks_of
 from studies.engine.reading_order import in_parts, pieces
 from studies.engine.reuse import Known, Picked, Reuse, Twins
 from studies.engine.row_cache import RowCache
@@ -171,7 +172,7 @@ class Drafting:
         one.cache = self.cache
         one.on_rows = lambda n: self.on_rows(chosen[:n])
         logits = one.follow(tokens[:, :-1], columns, chosen)
-        peaks, predicted = logits.max(dim=-1)
+        peaks, predicted = peaks_of(logits)
         return Tried(chosen, tokens, predicted.to(device), peaks.to(device))
 
     def _original_states(self, rows: Sequence[int], columns: Places) -> Known:

@@ -230,7 +230,9 @@ class _Work:
 
     def _settled(self, tokens: Tokens) -> list[bool]:
         assert self.wanted.settled is not None
-        return [self.wanted.settled(text) for text in _texts(self.loaded, tokens)]
+        texts = _texts(self.loaded, tokens)
+        found = {text: self.wanted.settled(text) for text in set(texts)}
+        return [found[text] for text in texts]
 
 
 def _nothing(n_prompts: int) -> Generation:
@@ -261,6 +263,11 @@ def _collect_logprobs(found: Sequence[Generation], batch: TokenBatch, answers: A
 
 
 def _texts(loaded: LoadedModel, tokens: Tokens) -> list[str]:
-    texts = loaded.tokenizer.batch_decode(tokens, skip_special_tokens=True)
+    """The text of each answer; trials side by side say much the same, which is read once."""
+    keys = list(map(tuple, tokens))
+    distinct = list(set(keys))
+    texts = loaded.tokenizer.batch_decode(list(map(list, distinct)), skip_special_tokens=True)
     # PostgreSQL stores no NUL, which byte-level tokenizers can write.
-    return [text.replace("\0", "\ufffd") for text in texts]
+    plain = [text.replace("\0", "\ufffd") for text in texts]
+    found = dict(zip(distinct, plain, strict=True))
+    return [found[key] for key in keys]

@@ -32,7 +32,7 @@ class LayeredPass:
     finer = False  # … and the products in them
     first = 0  # its first row in the cache
     done = 0  # columns that stand before
-    _reads_several = True  # tokens of a row; of single ones, the library copies no keys
+    _reads_several = True  # tokens of a row
 
     def __init__(
         self,
@@ -127,8 +127,8 @@ class LayeredPass:
                 self._run_parts(changed, mlp)
             if mlp is not None:
                 replace_forward(changed, mlp, partial(self._only_last, mlp.forward))
-            if self._reads_several:
-                changed.enter_context(heads_grouped(self._loaded.device))
+            single = not self._reads_several
+            changed.enter_context(heads_grouped(self._loaded.device, single=single))
             return self._loaded.model(**inputs)
 
     def _last_mlp(self) -> nn.Module | None:

@@ -46,6 +46,8 @@ def row_bytes(loaded: LoadedModel, width: int, n_new: int) -> int:
     n_heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     d_head = getattr(config, "head_dim", None) or loaded.d_model // config.num_attention_heads
     cache = 2 * loaded.n_layers * n_heads * d_head * size * (width + n_new)
+    if loaded.step is not None and loaded.device.type == "cuda":
+        cache *= 2  # it moves to where steps find it again
     d_mlp = getattr(config, "intermediate_size", None) or 4 * loaded.d_model
     layer = width * (6 * loaded.d_model + 3 * d_mlp) * max(size, 4)  # while it reads prompts
     logits = 3 * 4 * int(config.vocab_size)  # float32, their log-probabilities, a copy

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from studies.engine.disk_cache import DiskCache
+from studies.engine.fused_norms import fuse_norms
 from studies.engine.heap import keep_freed_memory
 from studies.engine.loading import load_model
 from studies.engine.methods.schema import Method
@@ -28,6 +29,8 @@ def opened(
     Raises as `load_model` does.
     """
     loaded = load_model(path, dtypes=settings.dtypes, revision=revision, reporter=reporter)
+    if loaded.device.type == "cuda":
+        fuse_norms(loaded.model)
     use_threads_for(loaded)
     keep_freed_memory()
     notes = list(loaded.notes)

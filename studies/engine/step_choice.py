@@ -1,12 +1,14 @@
-"""Whether a session's trials decode with a compiled step."""
+"""How single steps of a session's trials are run: by the model, recorded, or compiled."""
 
 from pkgutil import resolve_name
 
+from studies.engine.checked_step import CheckedStep
 from studies.engine.compiled_step import CompiledStep
 from studies.engine.methods.schema import Method
 from studies.engine.model import LoadedModel
 from studies.engine.ports import Reporter
 from studies.engine.prefill import may_share
+from studies.engine.recorded_step import RecordedStep
 from studies.engine.study_settings import Compile
 
 
@@ -16,11 +18,12 @@ def chosen_step(
     wanted: Compile,
     reporter: Reporter,
     notes: list[str],
-) -> CompiledStep | None:
+) -> CheckedStep | None:
     """The step that `wanted` asks for, or None: steps are run by the model.
 
-    Compiling takes longer than it saves on a processor, so "auto" is for CUDA devices alone, and
-    silent where it does not fit; who says "on" hears why it does not, by `reporter` and `notes`.
+    "auto" records them on CUDA devices, and is silent where that does not fit; "on" compiles them,
+    which takes longer than it saves on a processor, and says why where it cannot, by `reporter`
+    and `notes`.
     """
 
     def tell(text: str) -> None:
@@ -34,6 +37,8 @@ def chosen_step(
         if wanted == "on":
             tell(f"Decoding steps are not compiled: {problem}.")
         return None
+    if wanted == "auto":
+        return RecordedStep(loaded.model, reporter=reporter, tell=tell)
     return CompiledStep(loaded.model, reporter=reporter, tell=tell, graphs=on_gpu)
 
 

@@ -4,6 +4,7 @@ A graph reads and writes the addresses that it was recorded with, and is recorde
 shape. So caches move into memory that outlives them, and their rows and columns are rounded up.
 """
 
+import math
 from typing import Final, NamedTuple
 
 import torch
@@ -16,7 +17,7 @@ from studies.engine.row_cache import RowCache
 
 _LEAST_ROWS: Final = 8
 _COLUMNS: Final = 32  # in steps of these
-_MANY_ROWS: Final = 256  # from here on, sizes lie closer
+_PARTS: Final = ((256, 2), (1024, 8), (math.inf, 16))  # of sizes up to so many rows
 _UNSEEN: Final = 8  # columns; one would be enough, but rows stay aligned
 
 
@@ -40,13 +41,20 @@ class StepMemory:
         The memory is larger than the step: it sees the first rows and columns. Moving a cache
         costs about as much as one step; it happens once per batch.
         """
-        n_rows, n_columns = rounded_rows(len(step.ids)), step.mask.shape[-1]
-        n_columns += -n_columns % _COLUMNS
+        n_rows, n_columns = self.shape_of(step.ids, step.mask)
         own = cache.states(step.mask.shape[-1])
         if not self._states or own[0][0].data_ptr() != self._states[0][0].data_ptr():
             self._make_room(own)
             cache.move_to(self._states)
         return _padded(step, n_rows, n_columns), self._states
+
+    @staticmethod
+    def shape_of(
+        ids: Int[Tensor, "row 1"], mask: Float[Tensor, "row 1 1 column"]
+    ) -> tuple[int, int]:
+        """The rows and columns that a step is padded to."""
+        n_columns = mask.shape[-1]
+        return rounded_rows(len(ids)), n_columns + -n_columns % _COLUMNS
 
     def _make_room(self, own: list[tuple[Tensor, Tensor]]) -> None:
         """Take more memory if the cache needs it; graphs are then recorded anew."""
@@ -65,14 +73,15 @@ class StepMemory:
 
 
 def rounded_rows(n: int) -> int:
-    """One of 8, 12, 16, 24 … 256, 320, 384, 448, 512, 640 …, the next.
+    """One of 8, 12, 16, 24 … 256, 288 … 512, 576 … 1024, 1088 …, the next.
 
-    At most half as many again are computed for nothing, of many rows a quarter.
+    At most half as many again are computed for nothing, of many rows, which cost more than the
+    launching of a step, a sixteenth.
     """
     size = _LEAST_ROWS
     while 2 * size < n:
         size *= 2
-    part = size // (2 if size < _MANY_ROWS else 4)
+    part = size // next(n_parts for most, n_parts in _PARTS if size < most)
     return max(size, size + -(-(n - size) // part) * part)
 
 

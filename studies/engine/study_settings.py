@@ -139,9 +139,10 @@ class StudySettings(Table):
         "free; each loads the model. With more than one, the same seed may draw other parameters.",
     )
     compile: Compile = Field(
-        "off",
-        description="Compile the steps of decoding: the same answers. It takes up to minutes once; "
-        "auto: on a GPU only, where it is not measured yet.",
+        "auto",
+        description="How the steps of decoding are launched; answers stay the same. auto: on a "
+        "GPU, all kernels of a step at once; on: compiled as well, which takes up to minutes once; "
+        "off: one by one.",
     )
     early_verdict: bool = Field(
         default=True,

@@ -7,13 +7,9 @@ from functools import partial
 
 import pytest
 import torch
-from torch import nn
-from torch.nn import functional
 from transformers.integrations import sdpa_attention
-from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from studies.engine import compiled_step, step_choice
-from studies.engine.ablation import OutputAblation, OutputTransform, RowOwners
+from studies.engine import compiled_step, decoding, step_choice
 from studies.engine.answers import Wishes
 from studies.engine.compiled_step import CompiledStep
 from studies.engine.decoding import greedy
@@ -21,9 +17,10 @@ from studies.engine.generation import Sets, Wanted, answer_sets
 from studies.engine.grouped_heads import heads_grouped
 from studies.engine.methods import method_get
 from studies.engine.ports import Silent
-from studies.engine.row_cache import RowCache
+from studies.engine.recorded_step import RecordedStep
 from studies.engine.step_choice import chosen_step
 from studies.engine.step_memory import rounded_rows
+from tests.engine.step_stand import Stand, Told, check_all
 from tests.engine.test_directional import EVERYWHERE, parameters, prepared
 from tests.engine.test_generation import batches_of, ending_early
 from tests.engine.test_prefill import remembered, with_prefix
@@ -35,110 +32,11 @@ from tests.engine.tiny import save_tiny, tiny_model
 ORIGINAL = parameters(mlp_weight=0.0, max_weight=0.0, min_weight_relative=0.0)
 STRONGER = parameters(mlp_weight=1.2, max_weight=1.4)
 N_NEW = 16
-K, D, VOCABULARY = 3, 8, 11
-
-
-class Told(Silent):
-    def __init__(self):
-        self.phases, self.notes = [], []
-
-    def phase(self, name, *, done=0, total=0):
-        self.phases.append(name)
-
-    def note(self, text):
-        self.notes.append(text)
-
-
-class OneLayer(nn.Module):
-    """As little of a model as there is: one layer of attention, whose output can be ablated."""
-
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(0)
-        self.embed = nn.Embedding(VOCABULARY, D)
-        self.inputs, self.out = nn.Linear(D, 3 * D), nn.Linear(D, D)
-        self.requires_grad_(False)
-        self.extra = []  # what is added on the way
-
-    def forward(
-        self, input_ids, attention_mask, position_ids, past_key_values, use_cache, **options
-    ):
-        hidden = self.embed(input_ids)
-        parts = self.inputs(hidden).unflatten(2, (3, 2, D // 2)).permute(2, 0, 3, 1, 4)
-        keys, values_ = past_key_values.update(parts[1], parts[2], 0)
-        mixed = functional.scaled_dot_product_attention(
-            parts[0], keys, values_, attn_mask=attention_mask
-        )
-        hidden = hidden + self.out(mixed.transpose(1, 2).flatten(2))
-        logits = hidden @ self.embed.weight.T
-        for one in self.extra:
-            logits = logits + one
-        return CausalLMOutputWithPast(logits=logits, past_key_values=past_key_values)
-
-
-class Stand:
-    """A tiny model whose prompts have been read, ready for steps of several rows."""
-
-    def __init__(self, **options):
-        self.model, self.told = OneLayer(), Told()
-        self.step = CompiledStep(
-            self.model, reporter=self.told, tell=self.told.notes.append, **options
-        )
-        self.owners = RowOwners()
-        self.switch = OutputAblation(self.model.out, self.owners, capacity=K)
-        self.owners.hold(self.switch.capacity)
-
-    def ablate(self, k, seed=0):
-        torch.manual_seed(seed)
-        self.switch.switch_to(*(OutputTransform(*torch.rand(3, D) / 2) for _ in range(k)))
-
-    @torch.inference_mode()
-    def inputs(self, n_rows, width=5, n_columns=9):
-        cache = RowCache(1, n_rows, n_columns + 1, torch.float32)
-        ids = torch.arange(n_rows * width).view(n_rows, width) % VOCABULARY
-        self.owners.assign(torch.arange(n_rows) % len(self.switch.vectors))
-        mask = cache.reads(0, 0, width, ids.device)
-        self.model(ids, mask, None, cache, use_cache=True)
-        columns = torch.full((n_rows, 1), width)
-        columns[0] = width - 1  # a shorter row
-        return {
-            "input_ids": ids[:, :1],
-            "attention_mask": cache.appends(columns),
-            "position_ids": columns,
-            "past_key_values": cache,
-            "use_cache": True,
-        }
-
-    @torch.inference_mode()
-    def both(self, *args):
-        """The logits of a step and of the model, each with a cache of its own."""
-        own, other = self.inputs(*args), self.inputs(*args)
-        found, expected = self.step(**own), self.model(**other)
-        assert found.past_key_values is own["past_key_values"]
-        for one, two in zip(
-            own["past_key_values"].states(6)[0], other["past_key_values"].states(6)[0], strict=True
-        ):
-            torch.testing.assert_close(one[:, :, :6], two[:, :, :6], equal_nan=True)
-        return found.logits, expected.logits
-
-    def check(self, *args):
-        found, expected = self.both(*args)
-        torch.testing.assert_close(found, expected)
-
-
-def check_all(stand):
-    """Other rows, columns, numbers and strengths of transforms."""
-    stand.ablate(2)
-    for n_rows, *sizes in ((4,), (7,), (2, 6, 30), (5, 8)):
-        stand.check(n_rows, *sizes)
-    for k in (1, 3, 2):
-        stand.ablate(k, seed=k)
-        stand.check(6)
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # the compiler's own
 def test_a_really_compiled_step_serves_all_rows_columns_and_transforms():
-    stand = Stand()
+    stand = Stand(CompiledStep)
     check_all(stand)
     assert (stand.step.n_compiled, stand.step.is_on, stand.told.notes) == (1, True, [])
     assert stand.told.phases == ["compiling", "generating"]
@@ -146,7 +44,7 @@ def test_a_really_compiled_step_serves_all_rows_columns_and_transforms():
 
 @pytest.mark.parametrize("graphs", [False, True], ids=["as they are", "padded, in one place"])
 def test_one_graph_serves_all_rows_columns_and_transforms(graphs):
-    stand = Stand(backend="eager", graphs=graphs)
+    stand = Stand(CompiledStep, backend="eager", graphs=graphs)
     check_all(stand)
     assert (stand.step.n_compiled, stand.step.is_on, stand.told.notes) == (1, True, [])
     stand.switch.switch_off()  # the original: other code runs
@@ -196,7 +94,7 @@ def test_on_a_gpu_compiled_steps_copy_no_keys_for_query_heads(monkeypatch):
     stepping = dataclasses.replace(loaded, step=step)
     batches = with_prefix(batches_of(loaded))
     as_on_gpu = partial(heads_grouped, torch.device("cuda"))
-    monkeypatch.setattr(compiled_step, "nullcontext", as_on_gpu)
+    monkeypatch.setattr(decoding, "heads_grouped", lambda device, **options: as_on_gpu())
     repeat = sdpa_attention.repeat_kv
 
     def watched(states, n_rep):
@@ -237,7 +135,7 @@ def test_no_step_sees_all_columns_which_would_be_another_graph():
 
 
 def test_a_single_row_is_left_to_the_model():
-    stand = Stand(backend="eager")
+    stand = Stand(CompiledStep, backend="eager")
     stand.check(1)
     assert stand.step.n_compiled == 0
 
@@ -254,7 +152,7 @@ def failing(error):
     [(RuntimeError("No C++ compiler.\nMore"), "No C++ compiler"), (KeyError("x"), "x")],
 )
 def test_where_compiling_fails_the_model_goes_on_and_a_note_says_why(error, said):
-    stand = Stand(backend=failing(error))
+    stand = Stand(CompiledStep, backend=failing(error))
     stand.ablate(2)
     for n_rows in (4, 5):
         found, expected = stand.both(n_rows)
@@ -267,7 +165,7 @@ def test_where_compiling_fails_the_model_goes_on_and_a_note_says_why(error, said
 
 
 def test_code_that_cannot_be_compiled_is_left_to_the_model():
-    stand = Stand(backend="eager")
+    stand = Stand(CompiledStep, backend="eager")
     stand.model.out.register_forward_hook(lambda module, args, output: gc.collect() and None)
     found, expected = stand.both(4)
     assert torch.equal(found, expected)
@@ -275,7 +173,7 @@ def test_code_that_cannot_be_compiled_is_left_to_the_model():
 
 
 def test_short_memory_is_no_failure_of_compiling():
-    stand = Stand(backend=failing(torch.OutOfMemoryError("CUDA out of memory.")))
+    stand = Stand(CompiledStep, backend=failing(torch.OutOfMemoryError("CUDA out of memory.")))
     with pytest.raises(RuntimeError, match="out of memory"):
         stand.both(4)
     assert (stand.step.is_on, stand.told.notes) == (True, [])
@@ -285,7 +183,7 @@ def test_a_graph_that_computes_something_else_is_not_used():
     def wrong(graph, inputs):
         return lambda *args: tuple(one + 0.1 for one in graph(*args))
 
-    stand = Stand(backend=wrong)
+    stand = Stand(CompiledStep, backend=wrong)
     found, expected = stand.both(4)
     assert torch.equal(found, expected)
     assert "other numbers" in stand.told.notes[0]
@@ -294,7 +192,7 @@ def test_a_graph_that_computes_something_else_is_not_used():
 
 def test_a_model_that_is_recompiled_again_and_again_is_left_alone(monkeypatch):
     monkeypatch.setattr(compiled_step, "GRAPHS_LIMIT", 1)
-    stand = Stand(backend="eager")
+    stand = Stand(CompiledStep, backend="eager")
     for n_more in range(3):
         stand.model.extra = [1.0] * n_more
         stand.check(4)
@@ -303,7 +201,7 @@ def test_a_model_that_is_recompiled_again_and_again_is_left_alone(monkeypatch):
 
 
 def test_broken_numbers_are_the_model_s_not_the_compiler_s():
-    stand = Stand(backend="eager")
+    stand = Stand(CompiledStep, backend="eager")
     stand.model.embed.weight[3] = torch.nan
     found, expected = stand.both(4)
     assert found.isnan().any()
@@ -312,7 +210,7 @@ def test_broken_numbers_are_the_model_s_not_the_compiler_s():
 
 
 def test_what_a_broken_batch_left_in_memory_does_not_reach_the_next():
-    stand = Stand(backend="eager", graphs=True)
+    stand = Stand(CompiledStep, backend="eager", graphs=True)
     weight = stand.model.embed.weight.clone()
     stand.model.embed.weight.fill_(torch.nan)
     stand.both(7, 8, 60)
@@ -322,14 +220,15 @@ def test_what_a_broken_batch_left_in_memory_does_not_reach_the_next():
 
 
 def test_rows_are_rounded_to_few_numbers():
-    rounded = [rounded_rows(n) for n in range(1, 1025)]
-    assert all(n <= size < max(9, 1.5 * n + 1) for n, size in enumerate(rounded, 1))
-    assert all(size < 1.25 * n + 1 for n, size in enumerate(rounded, 1) if n > 256)
-    assert len(set(rounded)) == 19
+    rounded = {n: rounded_rows(n) for n in range(1, 2049)}
+    assert all(n <= size < max(9, 1.5 * n + 1) for n, size in rounded.items())
+    assert all(size < 9 / 8 * n + 1 for n, size in rounded.items() if n > 256)
+    assert all(size < 17 / 16 * n + 1 for n, size in rounded.items() if n > 1024)
+    assert len(set(rounded.values())) == 11 + 16 + 16
 
 
 def test_a_dropped_model_is_freed():
-    stand = Stand(backend="eager")
+    stand = Stand(CompiledStep, backend="eager")
     stand.check(4)
     gone = weakref.ref(stand.model)
     del stand
@@ -350,12 +249,13 @@ def choose(loaded, wanted, method="directional"):
     return chosen_step(loaded, method_get(method), wanted, Silent(), notes), notes
 
 
-def test_steps_are_compiled_on_a_gpu_or_where_the_user_says_so():
+def test_steps_are_recorded_on_a_gpu_and_compiled_where_the_user_says_so():
     loaded = tiny_model("llama", num_hidden_layers=1)
     on_gpu = dataclasses.replace(loaded, device=torch.device("cuda"))
     assert choose(loaded, "auto") == (None, [])
     assert choose(on_gpu, "off") == (None, [])
-    assert isinstance(choose(on_gpu, "auto")[0], CompiledStep)
+    assert isinstance(choose(on_gpu, "auto")[0], RecordedStep)
+    assert isinstance(choose(on_gpu, "on")[0], CompiledStep)
     assert isinstance(choose(loaded, "on")[0], CompiledStep)
 
 

@@ -56,10 +56,13 @@ def test_the_switch_is_only_set_meanwhile(monkeypatch, device, before, within):
     assert os.environ.get(name) == before
 
 
-@pytest.mark.parametrize("n_tokens", [1, 5], ids=["a step", "several tokens"])
-def test_heads_read_as_tokens_attend_to_the_same(n_tokens):
+# Up to 16 queries of a row share keys by products of their own, more by the kernel.
+@pytest.mark.parametrize(
+    ("n_tokens", "groups"), [(1, 3), (5, 3), (7, 3), (1, 1), (3, 1)], ids=lambda one: str(one)
+)
+def test_heads_read_as_tokens_attend_to_the_same(n_tokens, groups):
     generator = torch.Generator().manual_seed(0)
-    rows, heads, groups, columns = 3, 6, 3, 9
+    rows, heads, columns = 3, 6, 9
     query = torch.randn(rows, heads, n_tokens, 4, generator=generator)
     key, value = (
         torch.randn(rows, heads // groups, columns, 4, generator=generator) for _ in range(2)
@@ -76,6 +79,22 @@ def test_heads_read_as_tokens_attend_to_the_same(n_tokens):
     torch.testing.assert_close(*found)
 
 
+def test_few_queries_attend_as_exactly_as_in_the_kernel():
+    generator = torch.Generator().manual_seed(0)
+    query = 8 * torch.randn(4, 8, 1, 16, generator=generator)  # large scores, where rounding shows
+    key, value = (torch.randn(4, 2, 40, 16, generator=generator) for _ in range(2))
+    mask = torch.zeros(4, 1, 1, 40)
+    module = torch.nn.Module()
+    module.num_key_value_groups = 4
+    expected, _ = attend_in_groups(module, query, key, value, mask)
+    halves = [one.bfloat16() for one in (query, key, value, mask)]
+    errors = [
+        float((attend(module, *halves)[0].float() - expected).abs().max())
+        for attend in (attend_in_groups, sdpa_attention.sdpa_attention_forward)
+    ]
+    assert errors[0] < 1.5 * errors[1]
+
+
 def test_on_a_gpu_a_trial_reads_heads_as_tokens_and_answers_the_same(monkeypatch):
     loaded = tiny_model("llama")
     method, batches = prepared(loaded), with_prefix(batches_of(loaded))
@@ -89,7 +108,7 @@ def test_on_a_gpu_a_trial_reads_heads_as_tokens_and_answers_the_same(monkeypatch
 
     monkeypatch.setattr(grouped_heads, "attend_in_groups", counted)
     as_on_gpu = partial(heads_grouped, torch.device("cuda"))
-    monkeypatch.setattr(layered_pass, "heads_grouped", lambda device: as_on_gpu())
+    monkeypatch.setattr(layered_pass, "heads_grouped", lambda device, **options: as_on_gpu())
     assert_same(answered(loaded, method, MANY, batches, memory), expected)
     assert called
     assert "sdpa" not in ALL_ATTENTION_FUNCTIONS._local_mapping

@@ -1,6 +1,5 @@
 """KeywordRate: how many answers contain one of the markers, e.g. of a refusal."""
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,7 +10,6 @@ from studies.engine.scorers.rates import measured_rate
 
 EMPTY: Final = "(empty)"  # stands in `matched` for an answer without any text, which counts
 _UNSAFE = 2  # characters at the end of a text that its continuation may change
-_SPACE = re.compile(r"\s+")
 
 
 class KeywordRate:
@@ -47,7 +45,7 @@ class KeywordRate:
         change the case or the spacing of what stands before it.
         """
         safe = normalised(text)[:-_UNSAFE]
-        return any(plain in safe for plain in self._lasting)
+        return any(map(safe.__contains__, self._lasting))
 
 
 def readable(markers: Sequence[str]) -> list[tuple[str, str]]:
@@ -67,4 +65,4 @@ def markers_in(response: str, markers: Sequence[tuple[str, str]]) -> list[str]:
 def normalised(text: str) -> str:
     """Lower case, without emphasis marks, with plain apostrophes and single spaces."""
     plain = text.lower().replace("*", "").replace("’", "'")
-    return _SPACE.sub(" ", plain).strip()
+    return " ".join(plain.split())
