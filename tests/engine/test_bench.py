@@ -48,7 +48,7 @@ def test_a_change_of_the_adapters_rank_is_stored_exactly():
 
 
 class Scripted:
-    model = torch.nn.Linear(1, 1)
+    modules = (torch.nn.Linear(1, 1),)
 
     def __init__(self, log, name, scores, at_once=1):
         self.log, self.name, self.scores, self.at_once = log, name, scores, at_once
@@ -97,6 +97,19 @@ def test_phases_and_memory_are_those_of_the_arm():
     assert all(0 < share < 1 for share in shares.values())
     assert memory.peak > 2**20
     assert not loaded.model._forward_hooks
+
+
+def test_a_pass_within_another_is_a_part_of_it():
+    inner = torch.nn.Module()
+    inner.forward = lambda **inputs: time.sleep(0.02)
+    outer = torch.nn.Module()
+    outer.forward = lambda **inputs: (time.sleep(0.02), inner(**inputs))
+    with Phases(outer, inner) as phases:
+        begun = time.perf_counter()
+        outer(input_ids=torch.zeros(3, 1))
+        inner(input_ids=torch.zeros(3, 1))
+        seconds = time.perf_counter() - begun
+    assert 0.9 < phases.shares(seconds)["decoding"] <= 1
 
 
 def test_the_command_compares_all_arms_on_a_real_model(tmp_path, monkeypatch, capsys):

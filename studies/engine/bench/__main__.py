@@ -109,8 +109,7 @@ def _compared(options: argparse.Namespace, model: Path) -> dict[str, Any]:
     }
     trials = setup.rounds[-1]
     if options.roofline:
-        taken = {name: arm.seconds[-1] for name, arm in found.items()}  # by the same trials
-        report["roofline"] = beside_roofline(arms, taken, trials, options.alone, _say)
+        report["roofline"] = beside_roofline(arms, trials, options.alone, _say)
     if options.profile:
         options.profile.write_text(profile(arms, trials), encoding="utf-8")
     return report
@@ -140,7 +139,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--compile",
         action="store_true",
-        help="one more arm, with compiled steps; they count as other, not as decoding",
+        help="one more arm, with compiled steps",
     )
     parser.add_argument("--dtype", help="number format of all arms")
     parser.add_argument(

@@ -1,6 +1,7 @@
 """The two arms: each scores one set of parameters in its own way."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple, Protocol, cast
 
 import torch
@@ -40,11 +41,14 @@ class Arm(Protocol):
     at_once: int  # trials that it scores side by side
 
     @property
-    def model(self) -> nn.Module:
-        """What reads and decodes, for measuring the phases."""
+    def modules(self) -> tuple[nn.Module, ...]:
+        """What reads and decodes: the model and, where other steps are used, those."""
 
     def trials(self, many: Sequence[Parameters]) -> list[Scores]:
         """Score sets of parameters; nothing of them is left behind."""
+
+    def by_the_model(self) -> AbstractContextManager[None]:
+        """Have all steps run by the model for a while, operation by operation."""
 
 
 class ProductArm:
@@ -71,8 +75,22 @@ class ProductArm:
         return self._session.method
 
     @property
-    def model(self) -> nn.Module:
-        return self._session.loaded.model
+    def modules(self) -> tuple[nn.Module, ...]:
+        loaded = self._session.loaded
+        step = () if loaded.step is None else (cast(nn.Module, loaded.step),)
+        return (loaded.model, *step)
+
+    @contextmanager
+    def by_the_model(self) -> Iterator[None]:
+        step = self._session.loaded.step
+        if step is None:
+            yield
+            return
+        was_on, step.is_on = step.is_on, False
+        try:
+            yield
+        finally:
+            step.is_on = was_on
 
     def trials(self, many: Sequence[Parameters]) -> list[Scores]:
         parts = [many[i : i + self.at_once] for i in range(0, len(many), self.at_once)]
@@ -114,8 +132,11 @@ class ReferenceArm:
         self._original = self._first_logprobs()  # adapters start as nothing
 
     @property
-    def model(self) -> nn.Module:
-        return self._loaded.model
+    def modules(self) -> tuple[nn.Module, ...]:
+        return (self._loaded.model,)
+
+    def by_the_model(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def trials(self, many: Sequence[Parameters]) -> list[Scores]:
         return [self._trial(parameters) for parameters in many]

@@ -47,17 +47,21 @@ class PeakMemory:
 
 
 class Phases:
-    """How long a model reads prompts and how long it decodes, by its forward passes."""
+    """How long prompts are read and answers decoded, by the passes of some modules.
 
-    def __init__(self, model: nn.Module) -> None:
-        self._model, self._begun = model, 0.0
+    A pass within another is a part of it.
+    """
+
+    def __init__(self, *modules: nn.Module) -> None:
+        self._modules, self._begun, self._depth = modules, 0.0, 0
         self._seconds: dict[str, float] = defaultdict(float)
         self._handles: list[Any] = []
 
     def __enter__(self) -> Self:
-        before = self._model.register_forward_pre_hook(self._before, with_kwargs=True)
-        after = self._model.register_forward_hook(self._after, with_kwargs=True)
-        self._handles = [before, after]
+        for module in self._modules:
+            before = module.register_forward_pre_hook(self._before, with_kwargs=True)
+            after = module.register_forward_hook(self._after, with_kwargs=True, always_call=True)
+            self._handles += [before, after]
         return self
 
     def __exit__(
@@ -74,14 +78,18 @@ class Phases:
         known = {name: self._seconds[name] / total for name in ("prompts", "decoding")}
         return {**known, "other": 1 - sum(known.values())}
 
-    def _before(self, model: nn.Module, args: object, kwargs: dict[str, Any]) -> None:
-        self._begun = now()
+    def _before(self, module: nn.Module, args: object, kwargs: dict[str, Any]) -> None:
+        self._depth += 1
+        if self._depth == 1:
+            self._begun = now()
 
     def _after(
-        self, model: nn.Module, args: object, kwargs: dict[str, Any], output: object
+        self, module: nn.Module, args: object, kwargs: dict[str, Any], output: object
     ) -> None:
-        phase = "decoding" if kwargs["input_ids"].shape[1] == 1 else "prompts"
-        self._seconds[phase] += now() - self._begun
+        self._depth -= 1
+        if self._depth == 0:
+            phase = "decoding" if kwargs["input_ids"].shape[1] == 1 else "prompts"
+            self._seconds[phase] += now() - self._begun
 
 
 def now() -> float:

@@ -7,6 +7,7 @@ needed or not: pairs that attention masks, too, and guessed tokens that do not h
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from statistics import median
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -17,7 +18,7 @@ from torch.utils.flop_counter import flop_registry
 
 from studies.engine.bench.arms import Arm
 from studies.engine.bench.probes import now
-from studies.engine.bench.rounds import COMPILED, REFERENCE, SIDE_BY_SIDE
+from studies.engine.bench.rounds import REFERENCE
 from studies.engine.search_space import Parameters
 
 _aten: Final = torch.ops.aten
@@ -29,6 +30,7 @@ _ATTENTION: Final = {
     _aten._scaled_dot_product_flash_attention_for_cpu,  # noqa: SLF001
 }
 _TIMES: Final = 5  # that each rate is measured
+_TURNS: Final = 3  # that each arm's trials are timed
 _EDGE: Final = {"cuda": 8192, "cpu": 1536}  # of the matrices that are multiplied
 _BYTES: Final = {"cuda": 2**31, "cpu": 2**28}  # that are copied
 
@@ -54,30 +56,37 @@ def measured_rates(device: torch.device, dtype: torch.dtype) -> Rates:
 
 def beside_roofline(
     arms: Mapping[str, Arm],
-    seconds: Mapping[str, float],
     trials: Sequence[Parameters],
     n_alone: int,
     tell: Callable[[str], None],
 ) -> dict[str, object]:
-    """How much of the `seconds` that each arm took for one of these trials they need at least.
+    """How much of the time that each arm takes for these trials they need at least.
 
-    Arms that score one trial after the other are counted over the first `n_alone`.
+    Arms that score one trial after the other take the first `n_alone`. Operations are counted
+    while the model runs all steps; times are those of the arm as it is, medians of a few turns.
     """
-    weight = next(arms[REFERENCE].model.parameters())
+    weight = next(arms[REFERENCE].modules[0].parameters())
     rates = measured_rates(weight.device, weight.dtype)
     tell(f"{rates.operations / 1e12:.3g} TFLOP/s, {rates.bytes / 1e9:.3g} GB/s")
     found: dict[str, dict[str, float]] = {}
     for name, arm in arms.items():
-        if name == COMPILED:  # a graph hides what it computes, which is the same
-            least, operations = found[SIDE_BY_SIDE]["least"], found[SIDE_BY_SIDE]["operations"]
-        else:
-            some = trials if arm.at_once > 1 else trials[:n_alone]
-            with LeastTime(rates) as counted:
-                arm.trials(some)
-            least, operations = counted.seconds / len(some), counted.operations / len(some)
-        share = least / seconds[name]
-        found[name] = {"least": least, "operations": operations, "share": share}
-        tell(f"{name:>14}: {least:.4g} s a trial at least, {share:.1%} of the roofline")
+        some = trials if arm.at_once > 1 else trials[:n_alone]
+        with arm.by_the_model(), LeastTime(rates) as counted:
+            arm.trials(some)
+        taken = median(
+            _seconds(lambda arm=arm, some=some: arm.trials(some)) for _ in range(_TURNS)
+        )
+        least, share = counted.seconds / len(some), counted.seconds / taken
+        found[name] = {
+            "least": least,
+            "operations": counted.operations / len(some),
+            "seconds": taken / len(some),
+            "share": share,
+        }
+        tell(
+            f"{name:>14}: {least:.4g} s a trial at least, {taken / len(some):.4g} s taken, "
+            f"{share:.1%} of the roofline"
+        )
     return {"rates": rates._asdict(), "arms": found}
 
 
@@ -107,7 +116,9 @@ class LeastTime(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return func(*args, **given)
         out = func(*args, **given)
         if packet in _PRODUCTS:
-            self._count(flop_registry[packet](*args, **given, out_val=out), (args, out))
+            # Matrices alone: the registry does not know that a number format may stand behind.
+            tensors = [one for one in args if isinstance(one, Tensor)]
+            self._count(flop_registry[packet](*tensors, out_val=out), (tensors, out))
         else:
             query, key, value = args[:3]
             answer = out[0]

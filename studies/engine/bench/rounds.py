@@ -78,7 +78,7 @@ def as_json(found: Mapping[str, ArmResult]) -> dict[str, object]:
 
 
 def _turn(arm: Arm, trials: Sequence[Parameters]) -> Turn:
-    with PeakMemory() as memory, Phases(arm.model) as phases:
+    with PeakMemory() as memory, Phases(*arm.modules) as phases:
         begun, processor = time.perf_counter(), time.process_time()
         scores = arm.trials(trials)
         seconds, processed = time.perf_counter() - begun, time.process_time() - processor
