@@ -1,7 +1,8 @@
 """Attention whose query heads share keys and values, without copies of them.
 
 By itself the library copies keys and values for each query head where several tokens of a row are
-read under a mask, because on CUDA only the slow kernel takes groups and a mask.
+read under a mask, because on CUDA only the slow kernel takes groups and a mask. Single tokens of
+rows attend by two products instead of a kernel that is made for many.
 """
 
 import os
@@ -20,7 +21,9 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 _SWITCH: Final = "TRANSFORMERS_SDPA_FORCE_GQA"
 _NAME: Final = "sdpa"  # how models find the function
 # Queries of a row that share keys: so few fill little of the kernel's tiles of 64. On one H200 it
-# took 405 µs for 1,600 rows with 8 heads of keys, 64 columns and 4 queries each; products, 145.
+# took 405 µs for 1,600 rows with 8 heads of keys, 64 columns and 4 queries each; products, 145. On
+# a processor, 22 and 16 ms for 768 rows with 4 heads, 48 columns and 2 queries. There, half-sized
+# floats are left to the kernel.
 _FEW: Final = 16
 
 _by_library: Callable[..., tuple[Tensor, None]] = sdpa_attention_forward
@@ -30,15 +33,16 @@ _by_library: Callable[..., tuple[Tensor, None]] = sdpa_attention_forward
 def heads_grouped(device: torch.device, *, single: bool = False) -> Iterator[None]:
     """Have keys and values read as they are, in the passes until this ends.
 
-    `single`: the passes read one token of each row, of which a processor copies no keys anyway.
+    `single`: the passes read one token of each row.
     """
-    if device.type == "cuda":
+    on_cpu = device.type == "cpu"
+    if device.type == "cuda" or (on_cpu and single):
         ALL_ATTENTION_FUNCTIONS[_NAME] = attend_in_groups
         try:
             yield
         finally:
             del ALL_ATTENTION_FUNCTIONS[_NAME]  # type: ignore[no-untyped-call]
-    elif device.type == "cpu" and not single and _SWITCH not in os.environ:
+    elif on_cpu and _SWITCH not in os.environ:
         os.environ[_SWITCH] = "1"
         try:
             yield
@@ -62,7 +66,8 @@ def attend_in_groups(
     """
     n_groups, (n_rows, n_heads, n_tokens, d_head) = len(query[0]) // len(key[0]), query.shape
     n_queries = n_groups * n_tokens
-    by_products = n_queries <= _FEW and not torch.compiler.is_compiling()
+    by_products = n_queries <= _FEW and (query.is_cuda or query.dtype == torch.float32)
+    by_products &= not torch.compiler.is_compiling()
     if not _is_plain(attention_mask, options) or not (by_products or n_groups > 1):
         return _by_library(module, query, key, value, attention_mask, **options)
     assert attention_mask is not None

@@ -81,18 +81,33 @@ def test_heads_read_as_tokens_attend_to_the_same(n_tokens, groups):
 
 def test_few_queries_attend_as_exactly_as_in_the_kernel():
     generator = torch.Generator().manual_seed(0)
-    query = 8 * torch.randn(4, 8, 1, 16, generator=generator)  # large scores, where rounding shows
+    query = 8 * torch.randn(4, 2, 4, 16, generator=generator)  # large scores, where rounding shows
     key, value = (torch.randn(4, 2, 40, 16, generator=generator) for _ in range(2))
-    mask = torch.zeros(4, 1, 1, 40)
-    module = torch.nn.Module()
-    module.num_key_value_groups = 4
-    expected, _ = attend_in_groups(module, query, key, value, mask)
-    halves = [one.bfloat16() for one in (query, key, value, mask)]
-    errors = [
-        float((attend(module, *halves)[0].float() - expected).abs().max())
-        for attend in (attend_in_groups, sdpa_attention.sdpa_attention_forward)
-    ]
-    assert errors[0] < 1.5 * errors[1]
+    kernel = torch.nn.functional.scaled_dot_product_attention
+    expected = kernel(query, key, value)
+    halves = [one.bfloat16() for one in (query, key, value)]
+    mask = torch.zeros(4, 1, 1, 40, dtype=torch.bfloat16)
+    found = grouped_heads._by_products(*halves, attn_mask=mask, scale=None)
+    error, usual = (
+        float((one.float() - expected).abs().max()) for one in (found, kernel(*halves))
+    )
+    assert error < 1.5 * usual
+
+
+@pytest.mark.parametrize(("dtype", "calls"), [(torch.float32, 0), (torch.bfloat16, 1)], ids=str)
+def test_a_processor_leaves_half_sized_floats_to_the_kernel(monkeypatch, dtype, calls):
+    called = []
+    kernel = torch.nn.functional.scaled_dot_product_attention
+
+    def counted(*args, **options):
+        called.append(args)
+        return kernel(*args, **options)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", counted)
+    query = torch.randn(2, 4, 1, 8, dtype=dtype)
+    key, mask = torch.randn(2, 2, 5, 8, dtype=dtype), torch.zeros(2, 1, 1, 5, dtype=dtype)
+    attend_in_groups(torch.nn.Module(), query, key, key, mask)
+    assert len(called) == calls
 
 
 def test_on_a_gpu_a_trial_reads_heads_as_tokens_and_answers_the_same(monkeypatch):
