@@ -68,7 +68,7 @@ class CompiledStep(CheckedStep):
     def _logits(self, step: Padded, cache: RowCache) -> Float[Tensor, "row 1 vocab"]:
         n_rows = len(step.ids)
         if self._memory is None:
-            states = cache.states(step.mask.shape[-1])
+            states = cache.states()
         else:
             step, states = self._memory.hold(step, cache)
         with self._told(is_first=self._compiled is None):

@@ -11,7 +11,6 @@ from transformers import Cache
 Rows = Int[Tensor, " row"]
 Columns = Int[Tensor, "row token"]
 Mask = Float[Tensor, "row 1 token column"]
-_CLEANED_AHEAD = 64  # columns
 
 
 class RowCache(Cache):
@@ -31,7 +30,7 @@ class RowCache(Cache):
         self._done = 0
         self._columns: Columns | None = None
         self._width = 0  # columns that it sees
-        self._clean = [0] * n_layers  # columns that hold numbers
+        self._reached = 0  # columns that have been written
 
     @property
     def n_layers(self) -> int:
@@ -40,7 +39,7 @@ class RowCache(Cache):
     def reads(self, first: int, done: int, n_tokens: int, device: torch.device) -> Mask:
         """The next pass reads tokens behind the first `done` columns of rows from `first` on."""
         self._rows, self._done, self._columns = slice(first, None), done, None
-        self._width = done + n_tokens
+        self._see(done + n_tokens)
         columns = torch.arange(self._width, device=device)
         return self._mask(columns <= columns[done:, None])[None, None]
 
@@ -48,15 +47,19 @@ class RowCache(Cache):
         """The same, where tokens see some others of those that the pass reads."""
         n_rows, n_tokens, _ = seen.shape
         self._rows, self._done, self._columns = slice(first, None), done, None
-        self._width = done + n_tokens
+        self._see(done + n_tokens)
         return self._mask(torch.cat([seen.new_ones(n_rows, n_tokens, done), seen], dim=2))[:, None]
 
     def appends(self, columns: Columns, rows: Rows | None = None) -> Mask:
         """The next pass reads tokens in columns of their own, of some rows (None: the first)."""
         self._rows = slice(0, None) if rows is None else rows
-        self._columns, self._width = columns, int(columns.max()) + 1
+        self._columns = columns
+        self._see(int(columns.max()) + 1)
         seen = torch.arange(self._width, device=columns.device) <= columns[:, :, None]
         return self._mask(seen)[:, None]
+
+    def _see(self, width: int) -> None:
+        self._width, self._reached = width, max(self._reached, width)
 
     def update(
         self,
@@ -67,7 +70,7 @@ class RowCache(Cache):
         **kwargs: object,
     ) -> tuple[Tensor, Tensor]:
         """Take what a layer computed of the first rows; all that they attend to."""
-        known = self._layer(layer_idx, key_states, value_states, self._width)
+        known = self._layer(layer_idx, key_states, value_states)
         rows = self._first_rows(len(key_states), known[0].device)
         if self._columns is None:
             for all_states, states in zip(known, (key_states, value_states), strict=True):
@@ -80,7 +83,7 @@ class RowCache(Cache):
 
     def put_at(self, layer: int, first: int, keys: Tensor, values: Tensor) -> None:
         """Set what the pass did not compute: that of its rows from `first` on."""
-        known = self._layer(layer, keys, values, self._width)
+        known = self._layer(layer, keys, values)
         assert isinstance(self._rows, Tensor)
         assert self._columns is not None
         rows = self._rows[first:].to(keys.device)
@@ -98,27 +101,24 @@ class RowCache(Cache):
         n_rows, _, n_columns, _ = keys.shape
         rows = slice(first_row, first_row + n_rows)
         columns = slice(first_column, first_column + n_columns)
-        known = self._layer(layer, keys, values, columns.stop)
+        self._reached = max(self._reached, columns.stop)
+        known = self._layer(layer, keys, values)
         for all_states, states in zip(known, (keys, values), strict=True):
             all_states[rows, :, columns] = states
 
-    def states(self, width: int) -> list[tuple[Tensor, Tensor]]:
-        """Keys and values of every layer, where the first `width` columns hold numbers."""
-        known = [cast(tuple[Tensor, Tensor], one) for one in self._known]
-        if min(self._clean) < width:  # some more at once: for each layer, it is a call of its own
-            width = min(width + _CLEANED_AHEAD, known[0][0].shape[2])
-        return [self._layer(layer, *one, width) for layer, one in enumerate(known)]
+    def states(self) -> list[tuple[Tensor, Tensor]]:
+        """Keys and values of every layer; columns that are not written yet hold zeros."""
+        return [cast(tuple[Tensor, Tensor], one) for one in self._known]
 
     def move_to(self, memory: list[tuple[Tensor, Tensor]]) -> None:
         """Live in the first rows of other memory, whose columns may be more, from now on."""
-        for layer, both in enumerate(self.states(0)):
-            n_rows, clean = len(both[0]), self._clean[layer]
+        for layer, both in enumerate(self.states()):
+            n_rows, _, n_columns, _ = both[0].shape
             for states, other in zip(both, memory[layer], strict=True):
                 other.zero_()
-                other[:n_rows, :, :clean] = states[:, :, :clean]
+                other[:n_rows, :, :n_columns] = states
             keys, values = memory[layer]
             self._known[layer] = (keys[:n_rows], values[:n_rows])
-            self._clean[layer] = keys.shape[2]
 
     def columns(self, layer: int, part: slice) -> tuple[Tensor, Tensor]:
         """Keys and values of a layer, some columns of all rows."""
@@ -145,32 +145,26 @@ class RowCache(Cache):
             return
         to, source = torch.tensor([places, sources], device=known[0].device)
         for all_states in known:
-            states = all_states[:, :, : self._clean[layer]]
+            states = all_states[:, :, : self._reached]
             states.index_copy_(0, to, states.index_select(0, source))
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """The columns that the pass finds filled; models ask only if they get no positions."""
         return self._done if self._columns is None else self._width - 1
 
-    def _layer(
-        self, layer: int, keys: Tensor, values: Tensor, width: int
-    ) -> tuple[Tensor, Tensor]:
-        """All keys and values of a layer, where the first `width` columns hold numbers.
+    def _layer(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """All keys and values of a layer; columns that are not written yet hold zeros.
 
         What is masked is multiplied by 0, which NaN would survive.
         """
         known = self._known[layer]
         if known is None:
             known = self._known[layer] = (self._taken(keys), self._taken(values))
-        if self._clean[layer] < width:
-            for states in known:
-                states[:, :, self._clean[layer] : width] = 0
-            self._clean[layer] = width
         return known
 
     def _taken(self, like: Tensor) -> Tensor:
         n_rows, n_columns = self._shape
-        return like.new_empty(n_rows, like.shape[1], n_columns, like.shape[3])
+        return like.new_zeros(n_rows, like.shape[1], n_columns, like.shape[3])
 
     def _mask(self, seen: Tensor) -> Tensor:
         mask = torch.zeros(seen.shape, dtype=self._dtype, device=seen.device)

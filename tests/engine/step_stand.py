@@ -88,7 +88,7 @@ class Stand:
         found, expected = self.step(**own), self.model(**other)
         assert found.past_key_values is own["past_key_values"]
         for one, two in zip(
-            own["past_key_values"].states(6)[0], other["past_key_values"].states(6)[0], strict=True
+            own["past_key_values"].states()[0], other["past_key_values"].states()[0], strict=True
         ):
             torch.testing.assert_close(one[:, :, :6], two[:, :, :6], equal_nan=True)
         return found.logits, expected.logits

@@ -117,7 +117,7 @@ class Watching:
         self.model, self.unseen = model, []
 
     def __call__(self, **inputs):
-        keys, _ = inputs["past_key_values"].states(0)[0]
+        keys, _ = inputs["past_key_values"].states()[0]
         self.unseen.append(keys.shape[2] - inputs["attention_mask"].shape[3])
         return self.model(**inputs)
 

@@ -88,6 +88,19 @@ def test_a_longer_cache_than_any_before_is_recorded_anew():
     assert tape.n_recorded == 2
 
 
+def test_a_row_moves_with_what_steps_wrote_elsewhere():
+    stand = stand_with(Tape())
+    stand.check(4)
+    inputs = stand.inputs(4)
+    with torch.inference_mode():
+        stand.step(**inputs)
+    cache = inputs["past_key_values"]
+    before = [states[3].clone() for states in cache.states()[0]]
+    cache.move(0, [0], [3])
+    assert all(map(torch.equal, (states[0] for states in cache.states()[0]), before))
+    assert before[0][:, 5].any(), "the step's own column"
+
+
 def test_few_recordings_are_kept(monkeypatch):
     monkeypatch.setattr(recorded_step, "MOST_GRAPHS", 2)
     stand = stand_with(Tape())
