@@ -92,11 +92,11 @@ def test_a_row_moves_with_what_steps_wrote_elsewhere():
     stand = stand_with(Tape())
     stand.check(4)
     inputs = stand.inputs(4)
+    cache = inputs["past_key_values"]
     with torch.inference_mode():
         stand.step(**inputs)
-    cache = inputs["past_key_values"]
-    before = [states[3].clone() for states in cache.states()[0]]
-    cache.move(0, [0], [3])
+        before = [states[3].clone() for states in cache.states()[0]]
+        cache.move(0, [0], [3])
     assert all(map(torch.equal, (states[0] for states in cache.states()[0]), before))
     assert before[0][:, 5].any(), "the step's own column"
 
