@@ -11,9 +11,10 @@ unexport PYTHONDONTWRITEBYTECODE  # each worker and server of the tests would co
 run: quickstart
 	@PORT=$${PORT:-8000} exec honcho start
 
-# More processes than the two cores that CI has: some always wait for a page, a file or a worker.
+# One process more than the two cores that CI has: one always waits for a page, a file or a worker. Each
+# imports everything first, which takes a core a quarter of a minute.
 test: lint
-	pytest -n 4 --dist loadfile --no-loadscope-reorder
+	pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: install-dev  ## what CI refuses
 	ruff check .

@@ -1,6 +1,6 @@
 """Which tests run beside which, so that neither cores nor processes wait at the end.
 
-Half of the processes begin with files that mostly wait, for servers of their own or for pages,
+Half of the processes, rounded down, begin with files that mostly wait, for servers or for pages,
 the others with those that compute; long files come first.
 """
 
