@@ -12,7 +12,7 @@ from torch.nn import functional
 from studies.demo import files
 from studies.engine import step_choice
 from studies.engine.bench import __main__ as bench
-from studies.engine.bench import sizes
+from studies.engine.bench import roofline, sizes
 from studies.engine.bench.arms import RANK, Scores, change, low_rank
 from studies.engine.bench.probes import PeakMemory, Phases
 from studies.engine.bench.roofline import LeastTime, Rates
@@ -122,6 +122,7 @@ def test_the_command_compares_all_arms_on_a_real_model(tmp_path, monkeypatch, ca
     options += ["--json", report, "--max-response-length", 5, "--batch-size", 4, "--marker", "e"]
     options += ["--compile", "--roofline", "--profile", tmp_path / "profile"]
     monkeypatch.setattr(step_choice, "CompiledStep", partial(CompiledStep, backend="eager"))
+    monkeypatch.setattr(roofline, "_TURNS", 1)
     monkeypatch.setattr(sys, "argv", ["bench", *map(str, options)])
     bench.main()
     said = capsys.readouterr().out
