@@ -1,6 +1,6 @@
 """The single step of decoding, recorded as a CUDA graph for each shape and replayed.
 
-A step launches some forty kernels a layer, one by one, which takes longer than they run unless rows
+A step launches dozens of kernels a layer, one by one, which takes longer than they run unless rows
 are many. A graph launches them all at once. It reads and writes the addresses that it was recorded
 with: what varies is copied there, and transforms of trials are overwritten in place.
 """

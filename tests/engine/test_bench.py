@@ -137,6 +137,8 @@ def test_the_command_compares_all_arms_on_a_real_model(tmp_path, monkeypatch, ca
     assert all(arm["divergence_apart"] < 0.25 for arm in arms.values())
     assert found["conditions"]["batch_size"] == 4
     assert list(found["roofline"]["arms"]) == names
+    least = [found["roofline"]["arms"][name]["least"] for name in names[2:]]
+    assert least[1] == pytest.approx(least[0]), "compiled steps are counted, too"
     assert (tmp_path / "profile").read_text(encoding="utf-8").count("aten::mm") >= len(names)
 
 

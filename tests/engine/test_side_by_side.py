@@ -1,5 +1,7 @@
 """Trials side by side: each row of a batch gets the answers that its own trial gives alone."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -163,6 +165,14 @@ def test_trials_at_once_are_bounded_by_the_memory_that_is_free(folder, monkeypat
     assert session._trials_at_once().most == 5, "half of what is free"
     monkeypatch.setattr("studies.engine.answering.free_memory", lambda device: 0)
     assert session._trials_at_once().most == 1
+
+
+def test_recorded_steps_need_room_for_a_second_cache():
+    loaded = tiny_model("llama")
+    on_gpu = dataclasses.replace(loaded, device=torch.device("cuda"))
+    recording = dataclasses.replace(on_gpu, step=lambda **inputs: None)
+    grown = [row_bytes(one, 10, 90) - row_bytes(one, 10, 0) for one in (on_gpu, recording)]
+    assert grown[1] == 2 * grown[0] > 0
 
 
 def longest_of(session):
