@@ -187,7 +187,10 @@ def house(begun, tmp_path_factory):
 
 
 def visitor_of(running, browser):
-    """Yield a browser's context at the running product, logged in by hand; nothing may complain."""
+    """Yield a browser's context at the running product, logged in by hand; nothing may complain.
+
+    It closes its pages: alone, Chromium may never close one that is just going elsewhere.
+    """
     context = browser.new_context(base_url=running.url)
     complaints = []
     context.on("weberror", lambda error: complaints.append(str(error.error)))
@@ -197,7 +200,7 @@ def visitor_of(running, browser):
     page.fill("[name=username]", "admin")
     page.fill("[name=password]", running.password)
     page.click("[type=submit]")
-    page.close()
+    page.wait_for_url("/")
     yield context
     context.close()
     assert complaints == []

@@ -39,15 +39,12 @@ def study(house, visitor):
     house.start_worker()
     expect(page.locator("#study-status")).to_have_text("Completed", timeout=END)
     study_id = re.search(r"[0-9a-f-]{36}", page.url)[0]
-    yield SimpleNamespace(id=study_id, page=page, number=house.study(study_id)["recommended"])
-    page.close()
+    return SimpleNamespace(id=study_id, page=page, number=house.study(study_id)["recommended"])
 
 
 @pytest.fixture
 def page(visitor):
-    page = visitor.new_page()
-    yield page
-    page.close()
+    return visitor.new_page()
 
 
 def start_demo(page):
