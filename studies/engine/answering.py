@@ -12,14 +12,7 @@ from studies.engine.batching import BatchLimit, Progress, choose_batch_size, fre
 from studies.engine.decoding import greedy
 from studies.engine.decoding_rules import logits_rules
 from studies.engine.errors import PromptSetError
-from studies.engine.generation import (
-    ALONE,
-    Generation,
-    Sets,
-    Wanted,
-    answer,
-    answer_sets,
-)
+from studies.engine.generation import Generation, answer, answer_sets
 from studies.engine.model import LoadedModel, row_bytes
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prefill import may_share
@@ -29,6 +22,7 @@ from studies.engine.proving import reads_alike
 from studies.engine.remembering import Memory
 from studies.engine.scorers.base import Need, PromptSlice, ScoringContext
 from studies.engine.study_settings import StudySettings
+from studies.engine.wanted import ALONE, Sets, Wanted
 
 logger = logging.getLogger(__name__)
 _PROBE_TOKENS = 8  # per prompt: enough steps to outweigh the prefill's start

@@ -43,6 +43,11 @@ class BatchLimit:
             return [batch]
         return batch.chunks(self.rows)
 
+    def cut(self, batch: TokenBatch, *, beside: int) -> list[TokenBatch]:
+        """What fits of a batch beside so many other rows, and the rest, if there is any."""
+        room = len(batch) if self.rows is None else max(1, self.rows - beside)
+        return batch.cut(room)
+
     def halve(self, failed: int) -> None:
         """Take note that a batch of `failed` rows did not fit.
 

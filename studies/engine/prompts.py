@@ -77,8 +77,16 @@ class TokenBatch:
     def chunks(self, size: int) -> list["TokenBatch"]:
         """The same rows in batches of at most `size`, padding that none needs cut off."""
         starts = range(0, len(self), size)
-        parts = [self.picked(range(len(self))[start : start + size]) for start in starts]
-        return [part.trimmed() for part in parts]
+        return [self._part(slice(start, start + size)) for start in starts]
+
+    def cut(self, size: int) -> list["TokenBatch"]:
+        """The first `size` rows and, if there are more, the rest; as they are, if all fit."""
+        if len(self) <= size:
+            return [self]
+        return [self._part(slice(0, size)), self._part(slice(size, None))]
+
+    def _part(self, rows: slice) -> "TokenBatch":
+        return self.picked(range(len(self))[rows]).trimmed()
 
     def repeated(self, times: int, n_prompts: int) -> "TokenBatch":
         """Each row `times` times in succession; copy n of prompt i is number i + n · n_prompts."""

@@ -21,7 +21,7 @@ class RowCache(Cache):
 
     def __init__(self, n_layers: int, n_rows: int, n_columns: int, dtype: torch.dtype) -> None:
         super().__init__(layers=[])
-        self._shape = (n_rows, n_columns)
+        self.shape = (n_rows, n_columns)  # that there is room for
         self._dtype = dtype  # of the masks
         self._known: list[tuple[Tensor, Tensor] | None] = [None] * n_layers
         # What the next forward pass computes: tokens of some rows, those from `_done` on or,
@@ -30,7 +30,7 @@ class RowCache(Cache):
         self._done = 0
         self._columns: Columns | None = None
         self._width = 0  # columns that it sees
-        self._reached = 0  # columns that have been written
+        self.reached = 0  # columns that have been written
 
     @property
     def n_layers(self) -> int:
@@ -59,7 +59,7 @@ class RowCache(Cache):
         return self._mask(seen)[:, None]
 
     def _see(self, width: int) -> None:
-        self._width, self._reached = width, max(self._reached, width)
+        self._width, self.reached = width, max(self.reached, width)
 
     def update(
         self,
@@ -101,14 +101,14 @@ class RowCache(Cache):
         n_rows, _, n_columns, _ = keys.shape
         rows = slice(first_row, first_row + n_rows)
         columns = slice(first_column, first_column + n_columns)
-        self._reached = max(self._reached, columns.stop)
+        self.reached = max(self.reached, columns.stop)
         known = self._layer(layer, keys, values)
         for all_states, states in zip(known, (keys, values), strict=True):
             all_states[rows, :, columns] = states
 
     def states(self) -> list[tuple[Tensor, Tensor]]:
         """Keys and values of every layer; columns that are not written yet hold zeros."""
-        return [cast(tuple[Tensor, Tensor], one) for one in self._known]
+        return [self._both(layer) for layer in range(self.n_layers)]
 
     def move_to(self, memory: list[tuple[Tensor, Tensor]]) -> None:
         """Live in the first rows of other memory, whose columns may be more, from now on."""
@@ -120,14 +120,46 @@ class RowCache(Cache):
             keys, values = memory[layer]
             self._known[layer] = (keys[:n_rows], values[:n_rows])
 
+    def shrink(self, n_rows: int) -> None:
+        """Hold the first rows alone, in memory of their own."""
+        self.shape = (n_rows, self.shape[1])
+        for layer in range(self.n_layers):  # one at a time, so that both never stand side by side
+            keys, values = self.columns(layer, slice(0, self.reached))
+            self._known[layer] = (keys[:n_rows].clone(), values[:n_rows].clone())
+
+    def take_over(self, other: "RowCache") -> None:
+        """Hold the rows of another cache as well, behind its own; the other is left empty."""
+        rows, columns = zip(self.shape, other.shape, strict=True)
+        self.shape = (sum(rows), max(columns))
+        self.reached = max(self.reached, other.reached)
+        for layer in range(self.n_layers):  # one at a time, too
+            both = zip(self._both(layer), other.let_go(layer), strict=True)
+            keys, values = (self._joined(own, more) for own, more in both)
+            self._known[layer] = (keys, values)
+
+    def let_go(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Keys and values of a layer, which the cache forgets."""
+        both = self._both(layer)
+        self._known[layer] = None
+        return both
+
+    def _joined(self, own: Tensor, more: Tensor) -> Tensor:
+        joined = self._taken(own)
+        joined[: len(own), :, : own.shape[2]] = own
+        joined[len(own) :, :, : more.shape[2]] = more
+        return joined
+
+    def _both(self, layer: int) -> tuple[Tensor, Tensor]:
+        return cast(tuple[Tensor, Tensor], self._known[layer])
+
     def columns(self, layer: int, part: slice) -> tuple[Tensor, Tensor]:
         """Keys and values of a layer, some columns of all rows."""
-        keys, values = cast(tuple[Tensor, Tensor], self._known[layer])
+        keys, values = self._both(layer)
         return keys[:, :, part], values[:, :, part]
 
     def at(self, layer: int, rows: Rows, columns: Columns) -> tuple[Tensor, Tensor]:
         """Keys and values of a layer, of some rows in columns of their own."""
-        known = cast(tuple[Tensor, Tensor], self._known[layer])
+        known = self._both(layer)
         device, (_, n_heads, width, _) = known[0].device, known[0].shape
         heads = rows.to(device)[:, None] * n_heads + torch.arange(n_heads, device=device)
         # Picked from one long list: several times as fast as by row and column.
@@ -145,7 +177,7 @@ class RowCache(Cache):
             return
         to, source = torch.tensor([places, sources], device=known[0].device)
         for all_states in known:
-            states = all_states[:, :, : self._reached]
+            states = all_states[:, :, : self.reached]
             states.index_copy_(0, to, states.index_select(0, source))
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
@@ -163,7 +195,7 @@ class RowCache(Cache):
         return known
 
     def _taken(self, like: Tensor) -> Tensor:
-        n_rows, n_columns = self._shape
+        n_rows, n_columns = self.shape
         return like.new_zeros(n_rows, like.shape[1], n_columns, like.shape[3])
 
     def _mask(self, seen: Tensor) -> Tensor:

@@ -15,7 +15,6 @@ from studies.engine.batching import OutOfMemory, TrialsAtOnce, attempt
 from studies.engine.components import Site, components_of, find_sites, prove_sites
 from studies.engine.disk_cache import DiskCache
 from studies.engine.errors import EngineError
-from studies.engine.generation import ALONE, Sets
 from studies.engine.judging import Judge
 from studies.engine.method_port import BatchMethod, MethodImplementation, Parameters
 from studies.engine.methods.schema import Method
@@ -40,6 +39,7 @@ from studies.engine.scorers.base import (
 from studies.engine.staging import Staging, trial_result
 from studies.engine.study_settings import MAX_TRIALS_PER_BATCH, StudySettings
 from studies.engine.values import Value
+from studies.engine.wanted import ALONE, Sets
 
 
 class Session:

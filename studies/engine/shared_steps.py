@@ -12,6 +12,7 @@ from studies.engine.layered_pass import LayeredPass
 from studies.engine.lineup import apart, lined_up, moves, twins_of
 from studies.engine.model import LoadedModel
 from studies.engine.reuse import Reuse, Twins
+from studies.engine.row_answers import RowAnswers
 from studies.engine.row_cache import RowCache
 
 Rows = Int[Tensor, " row"]
@@ -49,21 +50,17 @@ class SharedSteps:
         self._least = 0.0 if reuse.share_always else _least_saved(loaded)
         self._prompts = () if plain else reuse.places
 
-    def lined_up(
-        self,
-        left: Bool[Tensor, " row"],
-        new: Int[Tensor, "row token"],
-        counts: Int[Tensor, " row"],
-    ) -> Rows:
-        """The rows that the next step reads, in the order in which the cache now holds them.
+    def lined_up(self, answers: RowAnswers) -> Rows:
+        """The rows that the next step reads, in the order in which the cache now holds them."""
+        left = answers.left()
+        if not self._holds(left[self._rows], answers.latest(self._rows)):
+            texts = answers.texts(self._rows[left[self._rows]])
+            self._line_up(self._worthwhile_twins(texts))
+        return self._rows
 
-        `left`: those that are not finished; `new`, `counts`: what each has answered.
-        """
-        if not self._holds(left[self._rows], new[self._rows, counts[self._rows] - 1]):
-            numbers = self._rows[left[self._rows]]
-            answers = zip(new[numbers].tolist(), counts[numbers].tolist(), strict=True)
-            texts = [tuple(tokens[:count]) for tokens, count in answers]
-            self._line_up(dict(zip(numbers.tolist(), texts, strict=True)))
+    def parted(self, left: Bool[Tensor, " row"]) -> Rows:
+        """The rows that are left, in the order of the cache, which now holds all of each."""
+        self._line_up({row: row for row in self._rows[left[self._rows]].tolist()})
         return self._rows
 
     def _holds(self, left: Bool[Tensor, " row"], latest: Rows) -> bool:
@@ -75,9 +72,9 @@ class SharedSteps:
         same = (latest == latest[self._twins]) & (left == left[self._twins])
         return bool(same.all())
 
-    def _line_up(self, texts: dict[int, tuple[int, ...]]) -> None:
+    def _line_up(self, twins: dict[int, int]) -> None:
         n_layers, device = self._loaded.n_layers, self._loaded.device
-        line = lined_up(self._line, self._worthwhile_twins(texts), self._reuse.starts)
+        line = lined_up(self._line, twins, self._reuse.starts)
         for layer, (places, sources) in enumerate(moves(self._line, line, n_layers)):
             self._cache.move(layer, places, sources)
         self._line, self._is_lined_up = line, True

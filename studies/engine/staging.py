@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import torch
 
-from studies.engine.generation import Sets
 from studies.engine.ports import Reporter
 from studies.engine.pruning import Front, Pruning
 from studies.engine.results import Pruned, Score, TrialResult
@@ -18,6 +17,7 @@ from studies.engine.scorers.base import (
     as_score,
     responses_of,
 )
+from studies.engine.wanted import Sets
 
 Stage = Sequence[int]  # places of the scorers that run together
 # What these scorers may ask of the model, in the state of each of these parameter sets.

@@ -13,13 +13,14 @@ from studies.engine import compiled_step, decoding, step_choice
 from studies.engine.answers import Wishes
 from studies.engine.compiled_step import CompiledStep
 from studies.engine.decoding import greedy
-from studies.engine.generation import Sets, Wanted, answer_sets
+from studies.engine.generation import answer_sets
 from studies.engine.grouped_heads import heads_grouped
 from studies.engine.methods import method_get
 from studies.engine.ports import Silent
 from studies.engine.recorded_step import RecordedStep
 from studies.engine.step_choice import chosen_step
 from studies.engine.step_memory import rounded_rows
+from studies.engine.wanted import Sets, Wanted
 from tests.engine.step_stand import Stand, Told, check_all
 from tests.engine.test_directional import EVERYWHERE, parameters, prepared
 from tests.engine.test_generation import batches_of, ending_early
@@ -76,12 +77,12 @@ def test_trials_answer_as_they_do_with_the_model_s_own_steps(family, n_layers, b
     assert (step.n_compiled, step.is_on, told.notes) == (1, True, [])
 
 
-def answered(loaded, method, many, batches, n_known=N_NEW):
+def answered(loaded, method, many, batches, n_known=N_NEW, limit=None):
     memory = remembered(loaded, batches, n_new=n_known)
     method.apply_many(many)
     wanted = Wanted(max_new_tokens=N_NEW, memory=memory)
     sets = Sets(method.assign, [method.first_place(one) for one in many])
-    found = answer_sets(loaded, batches, wanted, progress=progress(), sets=sets)
+    found = answer_sets(loaded, batches, wanted, progress=progress(), limit=limit, sets=sets)
     method.reset()
     return [(one.responses, one.finished, one.n_tokens) for one in found]
 

@@ -7,12 +7,13 @@ import pytest
 from studies.engine.answers import Wishes
 from studies.engine.batching import Progress
 from studies.engine.decoding import greedy
-from studies.engine.generation import Wanted, answer, answer_sets
+from studies.engine.generation import answer, answer_sets
 from studies.engine.methods import method_get
 from studies.engine.ports import Silent
 from studies.engine.scorer_settings import DEFAULT_MARKERS, KeywordRateSettings
 from studies.engine.scorers.keyword_rate import KeywordRate, markers_in, readable
 from studies.engine.settings import complete_settings
+from studies.engine.wanted import Wanted
 from tests.engine.test_generation import batches_of
 from tests.engine.test_session import SCORERS, STRONG, folder, parameters, session_of  # noqa: F401
 from tests.engine.tiny import tiny_model, tiny_tokenizer

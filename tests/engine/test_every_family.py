@@ -5,13 +5,15 @@ A family's model is made once for all of its tests, and so is what they compare 
 
 import pytest
 
-from studies.engine import generation, remembering
+from studies.engine import batch_work, remembering
+from studies.engine.batching import BatchLimit
 from studies.engine.decoding import greedy
-from studies.engine.generation import Wanted, answer_sets
+from studies.engine.generation import answer_sets
 from studies.engine.prefill import may_share
 from studies.engine.proving import reads_alike
 from studies.engine.scorers.keyword_rate import markers_in, readable
 from studies.engine.trees import Trees
+from studies.engine.wanted import Wanted
 from tests.engine import test_prefill, test_shared_steps, test_side_by_side
 from tests.engine.test_directional import prepared
 from tests.engine.test_early_verdict import scorer_of
@@ -71,7 +73,7 @@ def sharing(family):
 
 @pytest.fixture
 def no_trees(monkeypatch):
-    for module in (generation, remembering):
+    for module in (batch_work, remembering):
         monkeypatch.setattr(module, "cheaper_trees", lambda *args: None)
 
 
@@ -108,7 +110,7 @@ def test_cut_answers_are_the_beginnings_of_whole_ones_and_keep_their_verdict(fam
 
 def by_prompt(family, rows):
     """The texts of rows, in the order of the prompts."""
-    texts = generation._texts(family.loaded, rows)
+    texts = batch_work.texts_of(family.loaded, rows)
     return [text for _, text in sorted(zip(family.plain.indices, texts, strict=True))]
 
 
@@ -135,6 +137,21 @@ def test_rows_that_join_at_their_own_layer_answer_as_if_read_whole(sharing):
     memory = sharing.remembers(sharing.batch, 8)
     assert_same(sharing.answers(many, sharing.batch, memory), whole)
     assert_same(sharing.answers(many, sharing.batch, memory), whole)  # all answers are known
+
+
+def test_rows_that_one_batch_left_answer_beside_the_next_as_they_do_alone(sharing, monkeypatch):
+    many, whole = SETS["joining"], sharing.whole["joining"]
+    n_earlier, greedy = [], batch_work.greedy
+
+    def watched(*args, wishes, **options):
+        n_earlier.append(len(wishes.earlier) if wishes.earlier else 0)
+        return greedy(*args, wishes=wishes, **options)
+
+    monkeypatch.setattr(batch_work, "greedy", watched)
+    memory = sharing.remembers(sharing.batch, 1)
+    limit = BatchLimit(len(TEXTS), sets=len(many), most=10)
+    assert_same(sharing.answers(many, sharing.batch, memory, limit=limit), whole)
+    assert any(n_earlier)
 
 
 def test_prompts_in_trees_are_answered_as_if_read_whole(sharing, chosen):  # noqa: F811

@@ -5,15 +5,16 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from studies.engine import generation
+from studies.engine import batch_work
 from studies.engine.answering import Answering
-from studies.engine.generation import ALONE, Wanted, answer_sets
+from studies.engine.generation import answer_sets
 from studies.engine.parts import behind, in_front, parts_of
 from studies.engine.ports import Silent
 from studies.engine.prompts import Prompt
 from studies.engine.proving import reads_alike
 from studies.engine.remembering import Memory, kept_of
 from studies.engine.scorers.base import Need, PromptSlice
+from studies.engine.wanted import ALONE, Wanted
 from tests.engine import test_arbitrary_rank as arbitrary_rank
 from tests.engine.test_directional import EVERYWHERE, parameters, prepared
 from tests.engine.test_generation import QUESTIONS, batches_of
@@ -87,7 +88,7 @@ def test_every_row_normalisation_holds_for_rows_that_begin_inside(family, mode):
 
 
 def test_prompts_are_read_by_the_parts_that_see_a_change(monkeypatch):
-    monkeypatch.setattr(generation, "cheaper_trees", lambda *rows: None)  # row by row
+    monkeypatch.setattr(batch_work, "cheaper_trees", lambda *rows: None)  # row by row
     loaded = tiny_model("llama")
     method, (batch,) = prepared(loaded), batches_of(loaded, questions=QUESTIONS[:1] * 8)
     memory = remembered(loaded, [batch])

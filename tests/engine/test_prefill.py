@@ -3,17 +3,18 @@
 import pytest
 import torch
 
-from studies.engine import generation, remembering
+from studies.engine import batch_work, remembering
 from studies.engine.answers import Wishes
 from studies.engine.batching import BatchLimit
 from studies.engine.decoding import greedy
-from studies.engine.generation import Sets, Wanted, answer_sets
+from studies.engine.generation import answer_sets
 from studies.engine.prefill import may_share
 from studies.engine.prompts import shared_prefix, tokenize
 from studies.engine.proving import reads_alike
 from studies.engine.reading_order import in_parts
 from studies.engine.remembering import Memory
 from studies.engine.reuse import Reuse
+from studies.engine.wanted import Sets, Wanted
 from tests.engine.test_directional import EVERYWHERE, parameters, prepared
 from tests.engine.test_generation import batches_of
 from tests.engine.test_side_by_side import assert_same, progress
@@ -25,7 +26,7 @@ ROOM = 2**30
 @pytest.fixture(autouse=True)
 def no_trees(monkeypatch):
     """Prompts are read one beside the other here, however cheap trees of them would be."""
-    for module in (generation, remembering):
+    for module in (batch_work, remembering):
         monkeypatch.setattr(module, "cheaper_trees", lambda *args: None)
 
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from studies.engine import answering, generation, residuals
+from studies.engine import answering, batch_work, residuals
 from studies.engine.disk_cache import DiskCache
 from studies.engine.ports import Silent
 from studies.engine.recall import NOTHING, recall_of
@@ -63,7 +63,7 @@ def computed(monkeypatch):
 
     watch(answering, "choose_batch_size")
     watch(answering, "detect_prefix")
-    watch(generation, "greedy")
+    watch(batch_work, "greedy")
     watch(residuals, "last_residuals")
     return names
 

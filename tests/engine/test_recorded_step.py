@@ -9,6 +9,7 @@ import torch
 
 from studies.engine import recorded_step
 from studies.engine.ablation import OutputAblation
+from studies.engine.batching import BatchLimit
 from studies.engine.recorded_step import RecordedStep
 from studies.engine.traced import is_traced, traced
 from tests.engine.step_stand import Stand, Told, check_all
@@ -172,6 +173,23 @@ def test_trials_answer_as_they_do_with_the_model_s_own_steps():
     for many in ([STRONGER, ORIGINAL, EVERYWHERE], [parameters()], [EVERYWHERE, parameters()]):
         expected, found = (answered(one, method, many, batches) for one, method in ways)
         assert found == expected
+    assert tape.n_replayed > N_NEW
+    assert (step.is_on, told.notes) == (True, [])
+
+
+def test_rows_that_one_batch_left_answer_as_they_do_with_the_model_s_own_steps():
+    loaded = tiny_model("qwen3", num_hidden_layers=2, tie_word_embeddings=False)
+    batches = with_prefix(batches_of(loaded))
+    ending_early(loaded, batches_of(loaded)[0])
+    many = [STRONGER, ORIGINAL, EVERYWHERE]
+    expected = answered(loaded, prepared(loaded), many, batches)
+    told, tape = Told(), Tape()
+    step = RecordedStep(loaded.model, reporter=told, tell=told.notes.append, record=tape)
+    stepping = dataclasses.replace(loaded, step=step)
+    limit = BatchLimit(8, sets=len(many), most=10)
+    for _ in range(2):
+        method = prepared(stepping, trials_per_batch=0)
+        assert answered(stepping, method, many, batches, limit=limit) == expected
     assert tape.n_replayed > N_NEW
     assert (step.is_on, told.notes) == (True, [])
 

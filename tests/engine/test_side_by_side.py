@@ -8,12 +8,13 @@ import torch
 from studies.engine.ablation import RowOwners
 from studies.engine.batching import BatchLimit, Progress, TrialsAtOnce
 from studies.engine.errors import NonFiniteError
-from studies.engine.generation import Sets, Wanted, answer_sets
+from studies.engine.generation import answer_sets
 from studies.engine.method_port import BatchMethod
 from studies.engine.model import row_bytes
 from studies.engine.ports import Silent
 from studies.engine.scorers.kl_divergence import mean_kl
 from studies.engine.study_settings import MAX_TRIALS_PER_BATCH
+from studies.engine.wanted import Sets, Wanted
 from tests.engine.test_directional import EVERYWHERE, parameters, prepared
 from tests.engine.test_generation import batches_of
 from tests.engine.test_session import STRONG, folder, session_of  # noqa: F401 - a fixture

@@ -5,16 +5,18 @@ import random
 import pytest
 import torch
 
-from studies.engine import generation, remembering
+from studies.engine import batch_work, remembering
 from studies.engine.answers import Wishes
 from studies.engine.batching import BatchLimit
 from studies.engine.decoding import greedy
+from studies.engine.generation import answer_sets
 from studies.engine.parts import in_front
 from studies.engine.prompts import Prompt, render, tokenize
 from studies.engine.proving import reads_alike
 from studies.engine.reading_order import cost, in_parts
 from studies.engine.reuse import Reuse
 from studies.engine.trees import Trees, cheaper_trees, in_trees, trees_of
+from studies.engine.wanted import Sets, Wanted
 from tests.engine.test_directional import EVERYWHERE, prepared
 from tests.engine.test_prefill import MANY, answered, late, remembered, with_prefix
 from tests.engine.test_side_by_side import assert_same, progress
@@ -42,7 +44,7 @@ def chosen(monkeypatch):
         found.append(cheaper_trees(*args))
         return found[-1]
 
-    for module in (generation, remembering):
+    for module in (batch_work, remembering):
         monkeypatch.setattr(module, "cheaper_trees", watch)
     return found
 
@@ -125,9 +127,9 @@ def tokens_read(loaded, method, many, batches, memory):
         )
     )
     method.apply_many(many)
-    sets = generation.Sets(method.assign, [method.first_place(one) for one in many])
-    wanted = generation.Wanted(max_new_tokens=1, memory=memory)
-    generation.answer_sets(loaded, batches, wanted, progress=progress(), sets=sets)
+    sets = Sets(method.assign, [method.first_place(one) for one in many])
+    wanted = Wanted(max_new_tokens=1, memory=memory)
+    answer_sets(loaded, batches, wanted, progress=progress(), sets=sets)
     method.reset()
     for hook in hooks:
         hook.remove()
