@@ -33,7 +33,8 @@ class Unfinished:
 class Answers:
     """The new tokens of each row (without the end token) and where each came from.
 
-    Behind the rows of the batch stand those that it has gone on with, if there were any.
+    Behind the rows of the batch stand those that it has gone on with, if there were any. Of rows
+    that were left unfinished, it is what they have said so far.
     """
 
     tokens: list[list[int]]
@@ -59,7 +60,7 @@ class Wishes:
     step: SingleStep | None = None  # runs single steps where a `RowCache` is used; None: the model
     earlier: Unfinished | None = None  # rows to go on with, once the batch has begun its answers
     # Once no more rows than these go on, they are left for a later batch, where that can be.
-    leave: int = 0
+    may_leave: int = 0
 
 
 NO_WISHES = Wishes()

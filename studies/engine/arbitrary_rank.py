@@ -11,7 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from studies.engine.batching import BatchLimit, Progress, run_batches
+from studies.engine.batch_runs import run_batches
+from studies.engine.batching import BatchLimit, Progress
 from studies.engine.components import Site
 from studies.engine.errors import NonFiniteError, PromptSetError
 from studies.engine.forwards import slot_of

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -27,16 +28,17 @@ from studies.engine.wanted import Sets, Wanted
 Tokens = Sequence[Sequence[int]]
 
 
-class Answer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Answer:
     """A whole answer, or one that its verdict cut."""
 
-    row: int  # its index
+    index: int  # of the row
     tokens: list[int]  # without the end token
     finished: bool
     cut: bool
 
 
-class Answered(NamedTuple):
+class BatchAnswers(NamedTuple):
     """What became of a batch."""
 
     batch: TokenBatch  # the rows that were read, in the order of their logits
@@ -58,14 +60,14 @@ class BatchWork:
         """Row i of n · `n_prompts` + i is prompt i, answered by the parameter set n."""
         self._loaded, self._wanted, self._sets = loaded, wanted, sets
         self._n_prompts, self._reporter = n_prompts, reporter
-        self._unfinished: Unfinished | None = None
-        self.left: Sequence[int] = ()
+        self._rest: Unfinished | None = None
+        self.unfinished: Sequence[int] = ()  # the indices of those rows
 
     def forget(self) -> None:
-        """Give up rows that were left."""
-        self._unfinished, self.left = None, ()
+        """Give up the rows that were left unfinished."""
+        self._rest, self.unfinished = None, ()
 
-    def __call__(self, batch: TokenBatch, *, more: bool) -> Answered:
+    def __call__(self, batch: TokenBatch, *, more: bool) -> BatchAnswers:
         """Answer the rows of a batch; with `more` to come, half of them may be left for it."""
         begun = time.perf_counter()
         wanted = self._wanted
@@ -76,7 +78,7 @@ class BatchWork:
             order, parts = in_parts(batch.lengths.tolist(), starts, self._loaded.device)
         batch = batch.picked(order)
         reuse = self._reuse(batch, [starts[row] for row in order], parts)
-        indices = [*batch.indices, *self.left]
+        indices = [*batch.indices, *self.unfinished]
         wishes = self._wishes(indices, len(batch), reuse, more=more)
 
         def answered() -> Answers:
@@ -89,7 +91,7 @@ class BatchWork:
                 self._remember(wanted.memory, batch, found, parts)
             self._note(wanted.memory, answers)
         self._reporter.tokens(found.n_tokens, time.perf_counter() - begun)
-        return Answered(batch, found.first_logits, answers)
+        return BatchAnswers(batch, found.first_logits, answers)
 
     def _wishes(
         self, indices: Sequence[int], n_own: int, reuse: Reuse | None, *, more: bool
@@ -104,15 +106,15 @@ class BatchWork:
             answered=None if wanted.n_answers is None else prompts < wanted.n_answers,
             reuse=reuse,
             step=None if wanted.remember else self._loaded.step,
-            earlier=self._unfinished,
-            leave=len(indices) // 2 if more and not wanted.remember else 0,
+            earlier=self._rest,
+            may_leave=len(indices) // 2 if more and not wanted.remember else 0,
         )
 
     def _completed(self, indices: Sequence[int], found: Answers) -> list[Answer]:
         """The complete answers; the other rows are left for the next batch."""
-        self._unfinished = found.unfinished
-        self.left = [indices[row] for row in found.unfinished.rows] if found.unfinished else ()
-        left = set(self.left)
+        self._rest = found.unfinished
+        self.unfinished = [indices[row] for row in self._rest.rows] if self._rest else ()
+        left = set(self.unfinished)
         rows = zip(indices, found.tokens, found.finished, found.cut, strict=True)
         return [Answer(*row) for row in rows if row[0] not in left]
 
@@ -169,7 +171,7 @@ class BatchWork:
         ends = end_tokens(self._loaded)[:1]
         for one in answers:
             tokens = one.tokens + ends if one.finished else one.tokens
-            memory.answered.add(one.row % self._n_prompts, tokens)
+            memory.answered.add(one.index % self._n_prompts, tokens)
 
     def _settled(self, tokens: Tokens) -> list[bool]:
         settled = self._wanted.settled

@@ -2,8 +2,7 @@
 
 import gc
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -30,6 +29,7 @@ class BatchLimit:
     size: int | None = None  # rows of one trial; None: nothing is known yet
     sets: int = 1  # trials that run side by side, each with `size` rows
     most: int | None = None  # rows in all, once a larger batch has run out of memory
+    refills: bool = True  # rows may wait in memory for the next batch
 
     @property
     def rows(self) -> int | None:
@@ -97,36 +97,6 @@ class Progress:
     reporter: Reporter
     stop: StopSignal
     phase: str
-
-
-def run_batches(
-    batches: Sequence[TokenBatch],
-    work: Callable[[TokenBatch], Result],
-    *,
-    limit: BatchLimit,
-    progress: Progress,
-) -> Iterator[tuple[TokenBatch, Result]]:
-    """Run `work` on every row, in smaller batches where memory asks for it.
-
-    Raises:
-        Stopped: the host wants to end; asked before each batch.
-        DeviceMemoryError: a single row does not fit.
-    """
-    waiting, done = deque(batches), 0
-    total = sum(len(batch) for batch in batches)
-    progress.reporter.phase(progress.phase, done=0, total=total)
-    while waiting:
-        progress.stop.check()
-        first, *rest = limit.fit(waiting.popleft())
-        waiting.extendleft(reversed(rest))
-        result = attempt(lambda batch=first: work(batch))  # type: ignore[misc]
-        if isinstance(result, OutOfMemory):
-            limit.halve(len(first))
-            waiting.appendleft(first)
-            continue
-        done += len(first)
-        progress.reporter.phase(progress.phase, done=done, total=total)
-        yield first, result
 
 
 class OutOfMemory:

@@ -45,6 +45,7 @@ def greedy(
     rows.follow_drafts()
     rows.look_for_verdicts()
     rows.take_over_earlier()
+    rows.share_steps()
     while rows.go_on():
         rows.step(rows.drop_finished())
         rows.look_for_verdicts()
@@ -129,23 +130,28 @@ class _Rows:
 
     def take_over_earlier(self) -> None:
         """Have rows of an earlier batch answered beside those of this one, from here on."""
-        earlier, cache = self._wishes.earlier, self._cache
-        if self._reuse is None or not isinstance(cache, RowCache) or self._rules:
+        earlier = self._wishes.earlier
+        if earlier is None:
             return
-        if earlier is not None:
-            cache.take_over(earlier.cache)
-            self._answers = self._answers.followed_by(earlier.answers)
-            self._rows = torch.arange(len(self._answers.prompts), device=self._loaded.device)
-            self._reuse = replace(
-                self._reuse,
-                starts=[*self._reuse.starts, *earlier.starts],
-                places=[*self._reuse.places, *earlier.places],
-            )
-            self._tell_rows()
+        assert self._reuse is not None  # nor was it when they were left
+        self._cache.take_over(earlier.cache)
+        self._answers = self._answers.followed_by(earlier.answers)
+        self._rows = torch.arange(len(self._answers.prompts), device=self._loaded.device)
+        self._reuse = replace(
+            self._reuse,
+            starts=[*self._reuse.starts, *earlier.starts],
+            places=[*self._reuse.places, *earlier.places],
+        )
+        self._tell_rows()
+
+    def share_steps(self) -> None:
+        """Line rows up for the steps to come, where that is known to be possible."""
+        if self._reuse is None or not isinstance(self._cache, RowCache) or self._rules:
+            return
         self._steps = SharedSteps(
             self._loaded,
             self._reuse,
-            cache,
+            self._cache,
             self._on_rows,
             self._keep_last,
             plain=self._wishes.step is not None,  # compiled ones are for all rows alike
@@ -204,15 +210,15 @@ class _Rows:
     def go_on(self) -> bool:
         """Whether more rows go on than may be left for a later batch."""
         n_left = int(self._answers.left().sum())
-        return n_left > (self._wishes.leave if self._steps is not None else 0)
+        return n_left > (self._wishes.may_leave if self._steps is not None else 0)
 
     def end_unanswered(self) -> None:
-        """Leave rows of which only the first token's probabilities are wanted."""
+        """End rows of which only the first token's probabilities are wanted."""
         if self._wishes.answered is not None:
-            self._answers.leave(~self._wishes.answered)
+            self._answers.end(~self._wishes.answered)
 
     def look_for_verdicts(self) -> None:
-        """Leave rows whose verdict no further token can change."""
+        """End rows whose verdict no further token can change."""
         if self._wishes.settled is not None:
             self._answers.look_for_verdicts(self._wishes.settled)
 
@@ -261,11 +267,11 @@ class _Rows:
         if self._steps is None or self._reuse is None or not bool(left.any()):
             return None
         order = self._steps.parted(left)
-        self._cache.shrink(len(order))
-        rows = order.tolist()
+        rows, answers = order.tolist(), self._answers.picked(order)
+        self._cache.shrink(len(rows), int(answers.prompts.max()) + self._n_most + 1)
         return Unfinished(
             rows=rows,
-            answers=self._answers.picked(order),
+            answers=answers,
             cache=self._cache,
             starts=[self._reuse.starts[row] for row in rows],
             places=[self._reuse.places[row] for row in rows],

@@ -7,12 +7,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from studies.engine.batch_runs import run_refilled
 from studies.engine.batch_work import Answer, BatchWork, texts_of
 from studies.engine.batching import BatchLimit, Progress
 from studies.engine.model import LoadedModel
 from studies.engine.ports import Reporter, StopSignal
 from studies.engine.prompts import TokenBatch
-from studies.engine.refilling import run_refilled
 from studies.engine.wanted import ALONE, Sets, Wanted
 
 
@@ -105,7 +105,7 @@ def _collect(loaded: LoadedModel, found: Sequence[Generation], answers: Sequence
     n_prompts = len(found[0].responses)
     texts = texts_of(loaded, [one.tokens for one in answers])
     for text, one in zip(texts, answers, strict=True):
-        of_set, place = found[one.row // n_prompts], one.row % n_prompts
+        of_set, place = found[one.index // n_prompts], one.index % n_prompts
         of_set.responses[place] = text
         of_set.finished[place], of_set.cut[place] = one.finished, one.cut
         of_set.n_tokens += len(one.tokens) + one.finished

@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from studies.engine.batching import BatchLimit, Progress, run_batches
+from studies.engine.batch_runs import run_batches
+from studies.engine.batching import BatchLimit, Progress
 from studies.engine.disk_cache import Entry
 from studies.engine.errors import NonFiniteError, PromptSetError
 from studies.engine.model import LoadedModel

@@ -23,7 +23,7 @@ class RowAnswers:
     new: Int[Tensor, "row token"]
     counts: Int[Tensor, " row"]  # new tokens so far
     looked: Int[Tensor, " row"]  # tokens at the last look for a verdict
-    lengths: Int[Tensor, " row"]  # tokens of those that have ended
+    lengths: Int[Tensor, " row"]  # tokens of the answers that have ended
     ended: Bool[Tensor, " row"]
     cut: Bool[Tensor, " row"]  # ended by a verdict
     sound: Bool[Tensor, " row"]  # no logit was NaN or infinite
@@ -43,7 +43,7 @@ class RowAnswers:
             new=prompts.new_zeros(len(prompts), n_most + 1),
             counts=none,
             looked=none.clone(),
-            lengths=torch.full_like(prompts, n_most),
+            lengths=none.clone(),
             ended=none.bool(),
             cut=none.bool(),
             sound=~none.bool(),
@@ -95,13 +95,13 @@ class RowAnswers:
         self.counts[rows] += left.long()
         self.n_made += int(left.sum())
 
-    def leave(self, rows: Bool[Tensor, " row"]) -> None:
+    def end(self, rows: Bool[Tensor, " row"]) -> None:
         """End some rows where they are."""
         self.ended |= rows
         self.lengths[rows] = self.counts[rows]
 
     def look_for_verdicts(self, settled: Callable[[list[list[int]]], list[bool]]) -> None:
-        """Leave rows whose verdict no further token can change; looked for now and then.
+        """End rows whose verdict no further token can change; looked for now and then.
 
         A row is cut at the first number of tokens at which one looks and sees it, however many
         it got at once.
@@ -119,8 +119,9 @@ class RowAnswers:
         self.lengths[rows] = n_tokens
 
     def tokens(self) -> list[list[int]]:
-        """Those of each answer, without the end token."""
-        rows = zip(self.new.tolist(), self.lengths.tolist(), strict=True)
+        """Those of each answer so far, without the end token."""
+        lengths = self.lengths.where(self.ended, self.counts)
+        rows = zip(self.new.tolist(), lengths.tolist(), strict=True)
         return [row[:length] for row, length in rows]
 
 

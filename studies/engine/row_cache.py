@@ -1,4 +1,4 @@
-"""Keys and values of rows that begin in the first column, in memory that is taken once."""
+"""Keys and values of rows that begin in the first column, in memory that is taken at once."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -21,7 +21,7 @@ class RowCache(Cache):
 
     def __init__(self, n_layers: int, n_rows: int, n_columns: int, dtype: torch.dtype) -> None:
         super().__init__(layers=[])
-        self.shape = (n_rows, n_columns)  # that there is room for
+        self.shape = (n_rows, n_columns)  # that it is for
         self._dtype = dtype  # of the masks
         self._known: list[tuple[Tensor, Tensor] | None] = [None] * n_layers
         # What the next forward pass computes: tokens of some rows, those from `_done` on or,
@@ -120,9 +120,12 @@ class RowCache(Cache):
             keys, values = memory[layer]
             self._known[layer] = (keys[:n_rows], values[:n_rows])
 
-    def shrink(self, n_rows: int) -> None:
-        """Hold the first rows alone, in memory of their own."""
-        self.shape = (n_rows, self.shape[1])
+    def shrink(self, n_rows: int, n_columns: int) -> None:
+        """Hold the first rows alone, which will need so many columns, until others join them.
+
+        Until then they are in memory of their own, which has no room for more than is written.
+        """
+        self.shape, self.reached = (n_rows, n_columns), min(self.reached, n_columns)
         for layer in range(self.n_layers):  # one at a time, so that both never stand side by side
             keys, values = self.columns(layer, slice(0, self.reached))
             self._known[layer] = (keys[:n_rows].clone(), values[:n_rows].clone())

@@ -5,7 +5,8 @@ from itertools import combinations
 import pytest
 import torch
 
-from studies.engine.batching import BatchLimit, Progress, choose_batch_size, run_batches
+from studies.engine.batch_runs import run_batches
+from studies.engine.batching import BatchLimit, Progress, choose_batch_size
 from studies.engine.decoding import greedy
 from studies.engine.errors import DeviceMemoryError, NonFiniteError
 from studies.engine.generation import answer, first_token_logprobs, generate

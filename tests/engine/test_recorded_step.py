@@ -11,6 +11,7 @@ from studies.engine import recorded_step
 from studies.engine.ablation import OutputAblation
 from studies.engine.batching import BatchLimit
 from studies.engine.recorded_step import RecordedStep
+from studies.engine.row_cache import RowCache
 from studies.engine.traced import is_traced, traced
 from tests.engine.step_stand import Stand, Told, check_all
 from tests.engine.test_compiled_step import N_NEW, ORIGINAL, STRONGER, answered
@@ -177,7 +178,7 @@ def test_trials_answer_as_they_do_with_the_model_s_own_steps():
     assert (step.is_on, told.notes) == (True, [])
 
 
-def test_rows_that_one_batch_left_answer_as_they_do_with_the_model_s_own_steps():
+def test_rows_that_one_batch_left_answer_as_they_do_with_the_model_s_own_steps(monkeypatch):
     loaded = tiny_model("qwen3", num_hidden_layers=2, tie_word_embeddings=False)
     batches = with_prefix(batches_of(loaded))
     ending_early(loaded, batches_of(loaded)[0])
@@ -187,9 +188,17 @@ def test_rows_that_one_batch_left_answer_as_they_do_with_the_model_s_own_steps()
     step = RecordedStep(loaded.model, reporter=told, tell=told.notes.append, record=tape)
     stepping = dataclasses.replace(loaded, step=step)
     limit = BatchLimit(8, sets=len(many), most=10)
+    n_joined, take_over = [], RowCache.take_over
+
+    def watched(cache, other):
+        n_joined.append(other.shape[0])
+        take_over(cache, other)
+
+    monkeypatch.setattr(RowCache, "take_over", watched)
     for _ in range(2):
         method = prepared(stepping, trials_per_batch=0)
         assert answered(stepping, method, many, batches, limit=limit) == expected
+    assert sum(n_joined) > 5
     assert tape.n_replayed > N_NEW
     assert (step.is_on, told.notes) == (True, [])
 

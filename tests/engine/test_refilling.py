@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from studies.engine import batch_work
+from studies.engine.batch_runs import run_refilled
 from studies.engine.batch_work import BatchWork
 from studies.engine.batching import BatchLimit, Progress
 from studies.engine.errors import DeviceMemoryError
 from studies.engine.generation import answer_sets
 from studies.engine.ports import Silent
-from studies.engine.refilling import run_refilled
+from studies.engine.row_cache import RowCache
 from studies.engine.wanted import Sets, Wanted
 from tests.engine.test_directional import prepared
 from tests.engine.test_generation import SILENT, batches_of, plain_batches
@@ -26,19 +27,19 @@ class Leaving:
 
     def __init__(self, room=100, n_left=2):
         self.room, self.n_left = room, n_left
-        self.left, self.tried, self.forgotten = [], [], 0
+        self.unfinished, self.tried, self.forgotten = [], [], 0
 
     def __call__(self, batch, *, more):
-        self.tried.append((len(batch), len(self.left)))
-        indices = [*self.left, *batch.indices]
+        self.tried.append((len(batch), len(self.unfinished)))
+        indices = [*self.unfinished, *batch.indices]
         if len(indices) > self.room:
             raise torch.OutOfMemoryError("CUDA out of memory")
         n_done = len(indices) - (self.n_left if more else 0)
-        self.left = indices[n_done:]
+        self.unfinished = indices[n_done:]
         return indices[:n_done]
 
     def forget(self):
-        self.left, self.forgotten = [], self.forgotten + 1
+        self.unfinished, self.forgotten = [], self.forgotten + 1
 
 
 class Told(Silent):
@@ -73,7 +74,7 @@ def test_out_of_memory_beside_others_begins_those_again_and_makes_no_batch_small
     batches = [part for batch in plain_batches() for part in batch.chunks(4)]
     run(work, batches, limit)
     assert work.tried == [(4, 0), (3, 2), (2, 0), (3, 0), (1, 0)]
-    assert (work.forgotten, limit.rows) == (1, 5)
+    assert (work.forgotten, limit.rows, limit.refills) == (1, 5, False)
 
 
 def test_out_of_memory_without_others_halves_the_batch():
@@ -94,20 +95,27 @@ class Case:
         self.loaded = tiny_model("qwen2")
         self.loaded.model.generation_config.eos_token_id = []
         self.method, self.plain = prepared(self.loaded), batches_of(self.loaded)
-        self.n_earlier = []
+        self.n_earlier, self.may_leave, self.places = [], [], []
         greedy = batch_work.greedy
 
-        def watched(*args, wishes, **options):
+        def watched(loaded, batch, wishes, **options):
             self.n_earlier.append(len(wishes.earlier) if wishes.earlier else 0)
-            return greedy(*args, wishes=wishes, **options)
+            self.may_leave.append(wishes.may_leave)
+            found = greedy(loaded, batch, wishes=wishes, **options)
+            if found.unfinished and not wishes.earlier:
+                prompts = [batch.indices[row] % 8 for row in found.unfinished.rows]
+                self.places.append((found.unfinished.places, prompts))
+            return found
 
         monkeypatch.setattr(batch_work, "greedy", watched)
         self.whole = self.answered(self.plain, None, 100)
 
-    def answered(self, batches, memory, rows):
+    def answered(self, batches, memory, rows, n_answers=None):
         """What parameter sets answer with so many rows at once."""
         self.n_earlier.clear()
-        wanted = Wanted(max_new_tokens=24, first_logprobs=True, memory=memory, settled=settled)
+        self.may_leave.clear()
+        options = {"first_logprobs": True, "n_answers": n_answers, "settled": settled}
+        wanted = Wanted(max_new_tokens=24, memory=memory, **options)
         self.method.apply_many(MANY)
         sets = Sets(self.method.assign, [self.method.first_place(one) for one in MANY])
         limit = BatchLimit(8, sets=len(MANY), most=rows)
@@ -115,10 +123,10 @@ class Case:
         self.method.reset()
         return found
 
-    def begun(self, rows):
+    def begun(self, rows, **options):
         """The same from states of the original's, which is when rows can be left."""
         batches = with_prefix(self.plain)
-        return self.answered(batches, remembered(self.loaded, batches), rows)
+        return self.answered(batches, remembered(self.loaded, batches), rows, **options)
 
 
 def settled(text):
@@ -170,4 +178,32 @@ def steps_of(case):
 
 def test_where_all_rows_fit_none_is_left(case):
     assert_same(case.begun(100), case.whole)
-    assert set(case.n_earlier) == {0}
+    assert set(case.may_leave) == {0}
+
+
+def test_rows_are_left_with_the_prompts_that_are_theirs(case):
+    case.begun(20)
+    for left, prompts in case.places:
+        assert left == prompts
+    assert len({place for left, _ in case.places for place in left}) > 1
+
+
+def test_prompts_of_which_only_the_first_token_is_wanted_are_not_left(case):
+    some = case.answered(case.plain, None, 100, n_answers=5)
+    found = case.begun(20, n_answers=5)
+    assert_same(found, some)
+    assert max(case.n_earlier) > 1
+
+
+def test_rows_begun_again_for_lack_of_memory_answer_the_same(case, monkeypatch):
+    joined, n_joined = RowCache._joined, []
+
+    def failing(self, own, more):
+        n_joined.append(1)
+        if len(n_joined) == 5:  # some layers have been taken over already
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return joined(self, own, more)
+
+    monkeypatch.setattr(RowCache, "_joined", failing)
+    assert_same(case.begun(12), case.whole)
+    assert len(n_joined) == 5, "no rows are left again"
