@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from studies.engine.answers import Answers, Unfinished, Wishes
+from studies.engine.answers import Answers, Tokens, Unfinished, Wishes
 from studies.engine.answers_kept import pack_answers, unpack_answers
 from studies.engine.decoding import greedy
 from studies.engine.decoding_rules import end_tokens
@@ -24,8 +24,6 @@ from studies.engine.remembering import Memory, kept_of
 from studies.engine.reuse import Reuse
 from studies.engine.trees import cheaper_trees
 from studies.engine.wanted import Sets, Wanted
-
-Tokens = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
