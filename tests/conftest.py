@@ -35,7 +35,7 @@ from studies.tokens import token_create
 
 # Compiling PaCMAP takes half a minute; a dozen points are as quick without.
 os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
-pytest_plugins = ["tests.database", "tests.heap", "tests.order"]
+pytest_plugins = ["tests.database", "tests.heap", "tests.logs", "tests.order", "tests.properties"]
 STATIC_FILES = "servestatic.middleware.ServeStaticMiddleware"
 SETTINGS = {
     "n_trials": 40,

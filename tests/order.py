@@ -7,11 +7,11 @@ the others with those that compute; long files come first.
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+TOGETHER = ("tests/system/house/",)  # one installation for the files of such a folder
 WAITING = (
-    "tests/system/test_crash.py",
-    "tests/system/test_scale_out.py",
-    "tests/system/test_walk.py",
+    "tests/system/house/",
     "tests/system/test_bench_web.py",
+    "tests/system/test_scale_out.py",
     "tests/web/browser/test_every_page.py",
     "tests/web/browser/",  # its browser lasts as long as its package is not left
     "tests/system/",
@@ -44,6 +44,9 @@ def pytest_xdist_make_scheduler(config, log):
 
 class TwoKinds(LoadFileScheduling):
     """Hands each process a file of its kind, as long as there is one."""
+
+    def _split_scope(self, nodeid):
+        return next(filter(nodeid.startswith, TOGETHER), super()._split_scope(nodeid))
 
     def _assign_work_unit(self, node):
         waits = int(node.gateway.id.removeprefix("gw")) < self.numnodes // 2

@@ -38,20 +38,24 @@ class Installation:
 
     def set_up(self) -> None:
         """Make the database, as `make run` does; one that is there is brought up to date."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / MARK).touch()
+        self._mark()
         self._manage("quickstart")
 
     def fill(self, **size: int) -> Json:
         """Set it up and fill it, unless an earlier benchmark has; say what it holds."""
         file = self.folder / FILLED
-        self.set_up()
-        if not file.exists():
-            begun = time.perf_counter()
-            filled = self.part("fill", **size)
-            file.write_text(json.dumps(filled | {"seconds": time.perf_counter() - begun}))
+        if file.exists():
+            self.set_up()
+        else:
+            self._mark()
+            file.write_text(json.dumps(self.part("fill", **size)))
         answer: Json = json.loads(file.read_text())
         return answer
+
+    def _mark(self) -> None:
+        """Say that nothing else is to be kept here."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / MARK).touch()
 
     def part(self, name: str, **options: object) -> Json:
         """Have one part of the benchmark done in a process of its own."""

@@ -38,7 +38,7 @@ def matrix_formula(weight, v, strength, mode):
     return norms * ablated
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problems(), st.floats(0, 2), st.sampled_from(MODES))
 def test_baked_equals_the_matrix_formula(problem, strength, mode):
     weight, directions = problem
@@ -49,7 +49,7 @@ def test_baked_equals_the_matrix_formula(problem, strength, mode):
     torch.testing.assert_close(baked, wanted, rtol=1e-7, atol=1e-7)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(problems(), st.floats(0, 2), st.floats(0, 0.99), st.sampled_from(MODES))
 def test_a_blend_equals_the_lerped_direction(problem, strength, share, mode):
     weight, directions = problem
@@ -61,7 +61,7 @@ def test_a_blend_equals_the_lerped_direction(problem, strength, share, mode):
         torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-7)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(problems())
 def test_full_weight_leaves_nothing_along_the_direction(problem):
     weight, directions = problem
@@ -70,7 +70,7 @@ def test_full_weight_leaves_nothing_along_the_direction(problem):
     assert rest <= 1e-12 * weight.abs().max() + 1e-300
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(problems(), st.floats(0, 0.9))
 def test_full_keeps_every_row_norm(problem, strength):
     weight, directions = problem  # below weight 1 no row can vanish, so the floor is not reached
@@ -80,7 +80,7 @@ def test_full_keeps_every_row_norm(problem, strength):
     torch.testing.assert_close(baked.norm(dim=1), weight.norm(dim=1), rtol=1e-9, atol=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(problems(), st.floats(0, 2), st.sampled_from(MODES))
 def test_the_output_transform_equals_the_baked_matrix(problem, strength, mode):
     weight, directions = problem

@@ -4,7 +4,7 @@ import json
 from contextlib import contextmanager
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from studies.engine.bundle import Difference, environment_differences, parse_bundle
@@ -137,21 +137,18 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)  # a busy machine is slow
 @given(st.sampled_from(sorted(BUNDLE)), JSON)
 def test_no_value_anywhere_ends_in_another_error_than_ours(key, value):
     with suppressed_refusal():
         parse_bundle(BUNDLE | {key: value})
 
 
-@settings(deadline=None)  # a busy machine is slow
 @given(st.sampled_from(["settings", "parameters", "environment", "version"]), JSON)
 def test_no_value_in_a_reference_file_ends_in_another_error_than_ours(key, value):
     with suppressed_refusal():
         read_reference(REFERENCE | {key: value}, 32)
 
 
-@settings(deadline=None)  # a busy machine is slow
 @given(st.sampled_from(sorted(REFERENCE["settings"])), JSON)
 def test_no_setting_in_a_reference_file_ends_in_another_error_than_ours(key, value):
     changed = REFERENCE["settings"] | {key: value}

@@ -136,7 +136,6 @@ def test_rows_that_join_at_their_own_layer_answer_as_if_read_whole(sharing):
     assert reads_alike(sharing.loaded, sharing.batch, finer=True)
     memory = sharing.remembers(sharing.batch, 8)
     assert_same(sharing.answers(many, sharing.batch, memory), whole)
-    assert_same(sharing.answers(many, sharing.batch, memory), whole)  # all answers are known
 
 
 def test_rows_that_one_batch_left_answer_beside_the_next_as_they_do_alone(sharing, monkeypatch):

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
@@ -108,7 +108,6 @@ def test_a_root_that_is_a_prefix_of_another_name_does_not_open_it(root):
         locate_model(str(root.parent / "root-private"), [root])
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(
     parts=st.lists(
         st.sampled_from(

@@ -2,7 +2,7 @@ import dataclasses
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from studies.engine.errors import InvalidInputError
@@ -84,7 +84,6 @@ def layers(draw):
     return [one(index) for index in range(draw(st.integers(0, 4)))]
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(layers())
 def test_every_key_gets_exactly_one_value_and_the_same_one_each_time(found):
     resolved = resolve(DIRECTIONAL, found)
@@ -99,7 +98,6 @@ def test_every_key_gets_exactly_one_value_and_the_same_one_each_time(found):
     assert resolve(DIRECTIONAL, backwards) == resolved
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(layers(), st.data())
 def test_the_last_layer_that_speaks_of_a_parameter_wins(found, data):
     key = data.draw(st.sampled_from(KEYS))
@@ -115,7 +113,6 @@ def test_the_last_layer_that_speaks_of_a_parameter_wins(found, data):
             assert result == before[one]
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(layers(), st.data())
 def test_within_a_layer_the_component_beats_the_general_setting(found, data):
     name = data.draw(st.sampled_from([p.name for p in DIRECTIONAL.parameters if p.per_component]))
@@ -128,7 +125,6 @@ def test_within_a_layer_the_component_beats_the_general_setting(found, data):
     assert resolved[Key(name, ATTN)].value == general
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(layers())
 def test_the_chain_holds_everything_that_was_overridden_in_order(found):
     for key, result in resolve(DIRECTIONAL, found).items():
@@ -142,7 +138,6 @@ def test_the_chain_holds_everything_that_was_overridden_in_order(found):
         assert [*result.chain, (result.source, result.value)] == said
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(layers())
 def test_a_layer_that_says_nothing_new_changes_no_value(found):
     resolved = resolve(DIRECTIONAL, found)
@@ -202,7 +197,6 @@ def test_a_preset_may_name_a_component_that_some_family_has():
     ]
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(layers(), st.data())
 def test_a_partial_component_table_falls_back_for_each_component_by_itself(found, data):
     name = data.draw(st.sampled_from([p.name for p in DIRECTIONAL.parameters if p.per_component]))
@@ -340,7 +334,6 @@ def test_all_faults_of_all_parameters_are_reported_at_once_up_to_fifty():
     )
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(layers())
 def test_writing_parameters_and_reading_them_again_changes_nothing(found):
     for layer in found:
@@ -451,7 +444,6 @@ def test_patterns_that_could_tie_are_found_before_there_is_a_model(one, other, c
     assert patterns_clash(other, one) is clash
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.text("ab*?", max_size=6), st.text("ab*?", max_size=6), st.text("ab", max_size=6))
 def test_patterns_that_tie_on_some_model_were_refused_when_saved(one, other, model):
     if ambiguous([one, other], model):

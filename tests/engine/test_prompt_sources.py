@@ -1,7 +1,7 @@
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from studies.engine.errors import InvalidInputError, PromptSetError
@@ -58,7 +58,6 @@ def test_every_unusable_line_is_named():
     ]
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.text("ab é😀", min_size=1).map(str.strip).filter(bool), min_size=1))
 def test_prompts_survive_a_file(tmp_path_factory, prompts):
     file = tmp_path_factory.getbasetemp() / "prompts.txt"

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from studies.engine.errors import InvalidInputError
@@ -142,7 +142,6 @@ entries = st.lists(
 )
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(entries, st.integers(1, 100))
 def test_fractions_stay_inside_any_model_and_more_of_them_leave_out_more(found, n_layers):
     layers = layers_of(FRACTIONS, found, n_layers)

@@ -2,7 +2,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from studies.engine.errors import InvalidInputError
@@ -196,7 +196,6 @@ texts = st.text("abc é😀", min_size=1).filter(str.strip)
 values = numbers | texts | ranges() | st.lists(numbers, min_size=1, unique=True)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(values)
 def test_writing_a_value_and_reading_it_again_changes_nothing(raw):
     value = parse_value("w", raw)
@@ -207,7 +206,6 @@ def test_writing_a_value_and_reading_it_again_changes_nothing(raw):
     assert repr(again) == repr(value)  # 1 stays 1 and 1.0 stays 1.0
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(numbers)
 def test_numbers_stay_as_typed(number):
     wanted = repr(0.0) if number == 0 and isinstance(number, float) else repr(number)  # -0.0
@@ -249,7 +247,6 @@ def test_emoji_joined_by_an_invisible_character_are_a_readable_text():
     assert refused("a\u200db") == ["w: contains an invisible character (U+200D)"]
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.integers() | st.text(),

@@ -1,6 +1,5 @@
 """Uploads by the worker to a stand-in for the hub; tokens leave no trace."""
 
-import logging
 import threading
 from datetime import timedelta
 
@@ -160,8 +159,7 @@ def test_a_canceled_upload_commits_nothing(hub, ready, monkeypatch):
 
 
 @pytest.mark.parametrize("fault", [None, ("create", 401), ("create", 500), ("validate", 400)])
-def test_no_row_no_log_and_no_file_ever_holds_a_typed_token(hub, ready, fault, caplog, settings):
-    caplog.set_level(logging.DEBUG)
+def test_no_row_no_log_and_no_file_ever_holds_a_typed_token(hub, ready, fault, logged, settings):
     hub.tokens.add(CANARY)
     if fault:
         hub.fail(*fault)
@@ -172,7 +170,7 @@ def test_no_row_no_log_and_no_file_ever_holds_a_typed_token(hub, ready, fault, c
     work()
 
     assert CANARY not in database_text()
-    assert CANARY not in caplog.text
+    assert CANARY not in logged()
     assert Upload.objects.get().sealed_token == ""
     for file in settings.EXPORT_DIR.rglob("*"):
         assert not file.is_file() or CANARY.encode() not in file.read_bytes()

@@ -177,15 +177,6 @@ def installation(begun, tmp_path):
     made.close()
 
 
-@pytest.fixture(scope="module")
-def house(begun, tmp_path_factory):
-    """One installation for all tests of a module, web server and worker running."""
-    made = Installation(tmp_path_factory.mktemp("house"), begun=begun)
-    made.revive()
-    yield made
-    made.close()
-
-
 def visitor_of(running, browser):
     """Yield a browser's context at the running product, logged in by hand; nothing may complain.
 

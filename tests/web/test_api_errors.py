@@ -1,7 +1,5 @@
 """Every family of errors is a problem document, decided in studies/api/errors.py."""
 
-import logging
-
 import pytest
 from django.core.exceptions import RequestDataTooBig
 from django.db import IntegrityError, OperationalError
@@ -37,9 +35,7 @@ FAMILIES = [
 
 
 @pytest.mark.parametrize(("error", "status", "code"), FAMILIES, ids=lambda v: type(v).__name__)
-def test_each_family_has_its_status_and_code(error, status, code, caplog):
-    caplog.set_level(logging.CRITICAL)
-
+def test_each_family_has_its_status_and_code(error, status, code):
     response = problem(answer(error))
 
     assert response.status_code == status
@@ -113,7 +109,7 @@ def test_an_unknown_address_is_a_problem_document_too(api, make_user, path):
 
 @pytest.mark.parametrize("debug", [False, True])
 def test_an_unexpected_error_shows_nothing_of_the_inside(
-    api, make_user, monkeypatch, settings, caplog, debug
+    api, make_user, monkeypatch, settings, logged, debug
 ):
     caller = api(make_user())
     caller.get("health")  # loads the middleware, which in debug mode is another
@@ -131,7 +127,7 @@ def test_an_unexpected_error_shows_nothing_of_the_inside(
     assert response.json()["type"] == "urn:heretic-web:internal_error"
     assert b"canary" not in response.content
     assert b"Traceback" not in response.content
-    assert "canary" in caplog.text
+    assert "canary" in logged()
 
 
 def test_a_caller_that_is_too_fast_is_told_when_to_go_on(api, make_user, settings):

@@ -1,4 +1,3 @@
-import logging
 from datetime import timedelta
 
 import pytest
@@ -114,8 +113,7 @@ def test_the_command_refuses_in_one_sentence(make_user, arguments):
     assert not ApiToken.objects.exists()
 
 
-def test_a_token_is_not_logged(api, make_user, caplog, settings):
-    caplog.set_level(logging.DEBUG)
+def test_a_token_is_not_logged(api, make_user, logged, settings):
     client = api(make_user())
     client.get("health")  # loads the middleware, which in debug mode is another
     settings.DEBUG = True
@@ -124,4 +122,4 @@ def test_a_token_is_not_logged(api, make_user, caplog, settings):
     client.get("studies")
     client.client.get("/api/v1/studies", headers={"Authorization": f"Token {secret}"})
 
-    assert secret not in caplog.text
+    assert secret not in logged()

@@ -7,15 +7,15 @@ from studies.events import TrialFinished, event_record
 from studies.models import Study, Trial
 from studies.selectors import recommended_number, trial_out
 from tests.browser import SECONDS, chromium  # noqa: F401 - a fixture
-from tests.web.browser.server import LiveServer
+from tests.web.browser.server import LiveServer, keeping_files
 
 PASSWORD = "a password of tests"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def server(django_db_setup, django_db_blocker):
-    """One server for the tests of a module; rows go after each test, the server stays."""
-    server = LiveServer(application)
+    """One server for all tests here; rows go after each test, the server stays."""
+    server = LiveServer(keeping_files(application))
     with django_db_blocker.unblock():  # its threads may still read between two tests
         server.start()
         yield server
@@ -27,16 +27,24 @@ def owner(transactional_db, make_user):
     return make_user("owner", password=PASSWORD)
 
 
-class Visitor:
-    """Someone with a browser of their own, and everything it complained about."""
+@pytest.fixture(scope="package")
+def window(chromium, server):  # noqa: F811
+    """The browser of whoever has no wishes: it has kept the site's files from earlier tests."""
+    context = chromium.new_context(base_url=server.url)
+    yield context
+    context.close()
 
-    def __init__(self, browser, server, **options):
-        self.context = browser.new_context(base_url=server.url, **options)
+
+class Visitor:
+    """Someone with a page of their own, and everything it complained about."""
+
+    def __init__(self, context, server):
+        self.context = context
         self.context.set_default_timeout(SECONDS * 1000)
         self.page = self.context.new_page()
         self.complaints = []
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.complaints.append("a dialog opened"))
+        self.page.on("dialog", self._dialog)
         self.page.on("console", self._console)
         self.page.on("request", self._request)
         self._own = server.url
@@ -51,6 +59,20 @@ class Visitor:
         self.page.goto(path)
         return self.page
 
+    def leaves(self):
+        """Take along all that a site can see.
+
+        The page stays, elsewhere: Chromium may never close one that has just gone there.
+        """
+        origin = {"origin": self._own, "storageTypes": "local_storage"}
+        self.context.new_cdp_session(self.page).send("Storage.clearDataForOrigin", origin)
+        self.context.clear_cookies()
+        self.page.goto("about:blank")
+
+    def _dialog(self, dialog):
+        self.complaints.append("a dialog opened")
+        dialog.accept()  # a form with changes asks before it is left
+
     def _console(self, message):
         if message.type in ("error", "warning"):
             self.complaints.append(message.text)
@@ -61,18 +83,29 @@ class Visitor:
 
 
 @pytest.fixture
-def visit(chromium, server, client, owner):  # noqa: F811
-    """Return a factory: `visit(viewport=…)` is the owner, logged in."""
+def visit(chromium, window, server, client, owner):  # noqa: F811
+    """Return a factory: `visit(viewport=…)` is the owner, logged in.
+
+    The first has the browser that all tests share; who has wishes gets a new one, and so does who
+    comes next, or `alone`.
+    """
     visitors = []
 
-    def make(user=owner, **options):
-        visitor = Visitor(chromium, server, **options)
+    def make(user=owner, *, alone=False, **options):
+        if visitors or alone or options:
+            context = chromium.new_context(base_url=server.url, **options)
+        else:
+            context = window
+        visitor = Visitor(context, server)
         visitors.append(visitor)
         return visitor.log_in(client, user) if user else visitor
 
     yield make
     for visitor in visitors:
-        visitor.context.close()
+        if visitor.context is window:
+            visitor.leaves()
+        else:
+            visitor.context.close()
 
 
 @pytest.fixture

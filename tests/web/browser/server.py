@@ -7,6 +7,22 @@ import time
 import uvicorn
 
 
+def keeping_files(application):
+    """Let the browser keep static files, which no test changes: a page has forty of them."""
+
+    async def kept(scope, receive, send):
+        async def send_kept(message):
+            if message["type"] == "http.response.start":
+                others = [one for one in message["headers"] if one[0].lower() != b"cache-control"]
+                message = message | {"headers": [*others, (b"cache-control", b"max-age=3600")]}
+            await send(message)
+
+        is_file = scope.get("path", "").startswith("/static/")
+        await application(scope, receive, send_kept if is_file else send)
+
+    return kept
+
+
 class LiveServer:
     """Can be stopped and started again at the same address, as a deploy does."""
 

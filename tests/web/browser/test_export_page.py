@@ -85,7 +85,7 @@ window.Notification = class {
 
 def test_a_browser_that_was_asked_tells_of_a_new_best_and_of_the_end(visitor, study, finish):
     finish(study, 0, 0.5, front=[0])
-    visitor.context.add_init_script(RECORD)
+    visitor.page.add_init_script(RECORD)
     page = visitor.goes_to(f"/studies/{study.pk}/")
     expect(page.locator("body")).to_have_attribute("data-connection", "live")
     page.get_by_role("button", name="Notify me here").click()

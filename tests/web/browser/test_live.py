@@ -125,7 +125,7 @@ def test_a_server_restart_loses_and_doubles_nothing(visit, server, study, finish
 
 
 def test_a_browser_that_was_offline_catches_up(visit, study, finish):
-    visitor = visit()
+    visitor = visit(alone=True)
     page = visitor.goes_to(address(study))
     wait_live(page)
 

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from studies.engine.scorer_settings import DEFAULT_MARKERS
 from tests.system.conftest import kill_tree, visitor_of
-from tests.system.plain_models import PlainModel, mean_kl, n_with_a_marker
+from tests.system.house.plain_models import PlainModel, mean_kl, n_with_a_marker
 
 N_TRIALS = 10
 SEED = 1  # with it, one of the first trials answers what the original refuses
