@@ -113,13 +113,13 @@ def test_a_pass_within_another_is_a_part_of_it():
 
 
 def test_the_command_compares_all_arms_on_a_real_model(tmp_path, monkeypatch, capsys):
-    model = save_tiny("qwen3", tmp_path / "model", num_hidden_layers=2)
+    model = save_tiny("qwen3", tmp_path / "model", num_hidden_layers=1)
     for number, name in enumerate(files.PROMPT_FILES):
         lines = [f"Question {number} {line} of many?" for line in range(6)]
         (tmp_path / name).write_text("\n".join(lines), encoding="utf-8")
     report = tmp_path / "report.json"
     options = ["--model", model, "--prompts", tmp_path, "--rounds", 1, "--trials", 2]
-    options += ["--json", report, "--max-response-length", 5, "--batch-size", 4, "--marker", "e"]
+    options += ["--json", report, "--max-response-length", 3, "--batch-size", 4, "--marker", "e"]
     options += ["--compile", "--roofline", "--profile", tmp_path / "profile"]
     monkeypatch.setattr(step_choice, "CompiledStep", partial(CompiledStep, backend="eager"))
     monkeypatch.setattr(roofline, "_TURNS", 1)
