@@ -12,7 +12,10 @@ run: quickstart
 	@PORT=$${PORT:-8000} exec honcho start
 
 # One process more than the two cores that CI has: one always waits for a page, a file or a worker. Each
-# imports everything first, which takes a core a quarter of a minute.
+# imports everything first, which takes a core a quarter of a minute. Matrices are tiny: more threads would
+# only wait for one another, and busily.
+test: export OMP_NUM_THREADS := 1
+test: export OPENBLAS_NUM_THREADS := 1
 test: lint
 	pytest -n 3 --dist loadfile --no-loadscope-reorder
 
