@@ -123,6 +123,21 @@ class TestNewStudy:
         expect(form.locator('[data-problem="model"]')).to_be_visible()
         assert not Study.objects.exists()
 
+    def test_a_refused_start_is_still_explained_when_an_older_question_is_answered(self, form):
+        problem, held = form.locator('[data-problem="model"]'), []
+        form.route("**/resolve", lambda route: held.append(route))
+        form.locator("#model").fill("../../etc")
+        form.get_by_role("button", name="Start study").click()
+        expect(problem).to_be_visible()
+        while not held:
+            form.wait_for_timeout(50)
+
+        with form.expect_response("**/resolve"):
+            held[-1].continue_()
+        form.wait_for_timeout(300)
+
+        expect(problem).to_be_visible()
+
     def test_a_draft_waits_to_be_started(self, form):
         form.get_by_role("button", name="Save as draft").click()
         expect(form.locator("#study-status")).to_have_text("Draft")

@@ -19,6 +19,7 @@ function start() {
   const form = /** @type {HTMLFormElement} */ (byId("new-form"));
   let request = null;
   let key = newKey();
+  let refused = { key, problems: [] }; // what the server said of the request with that key
   const resolveSoon = throttled(resolve, RESOLVE_EVERY);
   const changed = () => {
     key = newKey(); // another request than the one that was sent
@@ -71,7 +72,7 @@ function start() {
     }
     try {
       const resolved = await base.resolve(own(), mine.signal);
-      showProblems([]);
+      showProblems(refused.key === key ? refused.problems : []);
       setText(byId("resolving"), "");
       space.draw(resolved.parameters);
       first.draw(resolved.parameters);
@@ -106,13 +107,16 @@ function start() {
     form.setAttribute("aria-busy", "true");
     const isDraft = event.submitter?.getAttribute("name") === "draft";
     const name = /** @type {HTMLInputElement} */ (byId("name")).value.trim();
+    const sent = key;
     try {
       const headers = { "Idempotency-Key": `${key}-${isDraft ? "draft" : "start"}` };
       const study = await base.create({ name, ...own(), start: !isDraft }, headers);
       location.assign(`/studies/${study.id}/`);
     } catch (error) {
       form.removeAttribute("aria-busy");
-      showProblems(error.errors?.length ? error.errors : [{ place: "", message: error.message }]);
+      const problems = error.errors?.length ? error.errors : [{ place: "", message: error.message }];
+      refused = { key: sent, problems };
+      showProblems(problems);
       document.querySelector('[aria-invalid="true"], .problem:not([hidden])')
         ?.scrollIntoView({ block: "center" });
     }
